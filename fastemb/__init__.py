@@ -1,0 +1,3 @@
+"""fastemb: static embeddings trained at the speed the hardware allows."""
+
+__version__ = "0.1.0"
