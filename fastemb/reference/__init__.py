@@ -1,0 +1,9 @@
+"""The pure-NumPy twins: slow, plain, obviously right. To read, to test the C engine against, and to beat in the benchmarks.
+
+block       one training step: gather -> block -> scatter, and its loss
+sampling    subsampling, noise distribution, alias table
+huffman     the tree of hierarchical softmax
+minibatch   vectorised skip-gram with negative sampling, the benchmarks' baseline
+
+Nothing here imports anything else of fastemb.
+"""
