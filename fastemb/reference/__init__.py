@@ -1,4 +1,4 @@
-"""The pure-NumPy twins: slow, plain, obviously right. To read, to test the C engine against, and to beat in the benchmarks.
+"""The pure-NumPy twins: slow, plain, obviously right. To read, to test the C engine against, to beat in benchmarks.
 
 block       one training step: gather -> block -> scatter, and its loss
 sampling    subsampling, noise distribution, alias table

@@ -6,7 +6,7 @@ Skip-gram, CBOW, negative sampling and hierarchical softmax are one computation 
     O (N, d)   outputs: rows of the output matrix (negative sampling: the centre word, then the negatives;
                hierarchical softmax: the inner nodes on the centre word's path)
     labels (N,)    1 where the output is right, 0 where it is wrong (hierarchical softmax: 1 - code bit)
-    weights (N,)   how much a column counts: 1; 0 for a negative that happens to be the centre word; 2 for one drawn twice
+    weights (N,)   how much a column counts: 1; 0 for a negative that is the centre word; 2 for one drawn twice
 
     X = H O^T          scores              (M, N)
     S = sigmoid(X)     probabilities

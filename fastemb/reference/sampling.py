@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["alias_table", "alias_pick", "alias_probabilities", "keep_probability", "keep_threshold", "noise_distribution"]
+__all__ = [
+    "alias_pick",
+    "alias_probabilities",
+    "alias_table",
+    "keep_probability",
+    "keep_threshold",
+    "noise_distribution",
+]
 
 
 def keep_probability(counts: np.ndarray, sample: float) -> np.ndarray:
