@@ -1,0 +1,195 @@
+/* Vectors of FE_VW floats for one instruction set. The arithmetic is written with the compiler's vector types (a * b + c
+ * contracts to a fused multiply-add where there is one), so one body serves every instruction set; only the reduction of
+ * several vectors to their sums is written per instruction set.
+ *
+ * Included by fe_kernel.inc.h after FE_VW is set and the target is switched. */
+#ifndef FE_SIMD_H
+#define FE_SIMD_H
+
+#include "fe_common.h"
+
+#if FE_VW > 1 && (defined(__x86_64__) || defined(__i386__))
+#include <immintrin.h>
+#elif FE_VW > 1 && defined(__aarch64__)
+#include <arm_neon.h>
+#endif
+
+#if FE_VW > 1
+typedef float vf __attribute__((vector_size(4 * FE_VW)));
+typedef int32_t vi __attribute__((vector_size(4 * FE_VW)));
+typedef float vf_memory __attribute__((vector_size(4 * FE_VW), aligned(4), may_alias));
+#else
+typedef float vf;
+typedef int32_t vi;
+typedef float vf_memory;
+#endif
+
+/* All accesses to the rows that hogwild workers share go through these two. The product build loads a vector once, computes
+ * on registers and stores once; under ThreadSanitizer they are relaxed atomics (which do not vectorise: 4 to 7 times slower). */
+#if defined(__SANITIZE_THREAD__)
+#define FE_TSAN 1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define FE_TSAN 1
+#endif
+#endif
+
+FE_INLINE vf vf_load(const float *p) {
+#ifdef FE_TSAN
+    vf v;
+    for (int i = 0; i < FE_VW; i++) __atomic_load((float *)p + i, (float *)&v + i, __ATOMIC_RELAXED);
+    return v;
+#else
+    return *(const vf_memory *)p;
+#endif
+}
+
+FE_INLINE void vf_store(float *p, vf v) {
+#ifdef FE_TSAN
+    for (int i = 0; i < FE_VW; i++) __atomic_store(p + i, (float *)&v + i, __ATOMIC_RELAXED);
+#else
+    *(vf_memory *)p = v;
+#endif
+}
+
+FE_INLINE vi vf_bits(vf v) {
+    vi out;
+    __builtin_memcpy(&out, &v, sizeof out);
+    return out;
+}
+
+FE_INLINE vf vf_from_bits(vi v) {
+    vf out;
+    __builtin_memcpy(&out, &v, sizeof out);
+    return out;
+}
+
+FE_INLINE vf vf_zero(void) {
+#if FE_VW > 1
+    return (vf){0};
+#else
+    return 0.0f;
+#endif
+}
+
+FE_INLINE float vf_sum(vf v) {
+#if FE_VW > 1
+    float total = 0.0f;
+    for (int i = 0; i < FE_VW; i++) total += v[i];
+    return total;
+#else
+    return v;
+#endif
+}
+
+/* Clamps to [-limit, limit]; NaN stays NaN, so that divergence is seen and not hidden. */
+FE_INLINE vf vf_clamp(vf x, float limit) {
+#if FE_VW > 1
+    vf low = vf_zero() - limit, high = vf_zero() + limit;
+    vi below = x < low, above = x > high;
+    vi bits = (vf_bits(low) & below) | (vf_bits(high) & above) | (vf_bits(x) & ~(below | above));
+    return vf_from_bits(bits);
+#else
+    return x < -limit ? -limit : (x > limit ? limit : x);
+#endif
+}
+
+/* exp for |x| <= 80: 2^n times a polynomial of degree 6 on [-ln2 / 2, ln2 / 2], relative error below 2e-7. */
+FE_INLINE vf vf_exp(vf x) {
+    const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer that stands in the low bits */
+    vf t = x * 1.44269504f + magic;
+    vf n = t - magic;
+    vf r = x - n * 0.693359375f;
+    r = r - n * -2.12194440e-4f;
+    vf p = r * 1.3888889e-3f + 8.3333333e-3f;
+    p = p * r + 4.16666667e-2f;
+    p = p * r + 0.166666667f;
+    p = p * r + 0.5f;
+    p = p * r + 1.0f;
+    p = p * r + 1.0f;
+#if FE_VW > 1
+    return vf_from_bits(vf_bits(p) + (vf_bits(t) << 23));
+#else
+    return vf_from_bits((vi)((uint32_t)vf_bits(p) + ((uint32_t)vf_bits(t) << 23)));
+#endif
+}
+
+/* Natural logarithm of normal positive numbers: exponent plus atanh-like series on [sqrt(1/2), sqrt(2)], error below 1e-6. */
+FE_INLINE vf vf_log(vf x) {
+    vi bits = vf_bits(x);
+    vi e = (bits - 0x3F3504F3) >> 23;
+#if FE_VW > 1
+    vf m = vf_from_bits(bits - (e << 23));
+    vf ef = __builtin_convertvector(e, vf);
+#else
+    vf m = vf_from_bits((vi)((uint32_t)bits - ((uint32_t)e << 23)));
+    vf ef = (float)e;
+#endif
+    vf s = (m - 1.0f) / (m + 1.0f), q = s * s;
+    vf p = q * 0.22222222f + 0.28571429f;
+    p = p * q + 0.4f;
+    p = p * q + 0.66666667f;
+    p = p * q + 2.0f;
+    return ef * 0.693147181f + s * p;
+}
+
+/* out[i] = sum of the lanes of v[i], i < count. Writes whole vectors: up to FE_VW - 1 floats past out + count. */
+#if FE_VW == 16
+FE_INLINE void vf_reduce(const vf *v, int count, float *out) {
+#pragma GCC unroll 4
+    for (int g = 0; g < count; g += 16) {
+        __m512 a[8], b[4];
+#pragma GCC unroll 8
+        for (int i = 0; i < 8; i++) {
+            int k = g + 2 * i;
+            __m512 x = k < count ? (__m512)v[k] : _mm512_setzero_ps();
+            __m512 y = k + 1 < count ? (__m512)v[k + 1] : _mm512_setzero_ps();
+            a[i] = _mm512_add_ps(_mm512_unpacklo_ps(x, y), _mm512_unpackhi_ps(x, y));
+        }
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            __m512d x = _mm512_castps_pd(a[2 * i]), y = _mm512_castps_pd(a[2 * i + 1]);
+            b[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+        }
+        __m512 c0 = _mm512_add_ps(_mm512_shuffle_f32x4(b[0], b[1], 0x88), _mm512_shuffle_f32x4(b[0], b[1], 0xDD));
+        __m512 c1 = _mm512_add_ps(_mm512_shuffle_f32x4(b[2], b[3], 0x88), _mm512_shuffle_f32x4(b[2], b[3], 0xDD));
+        _mm512_storeu_ps(out + g, _mm512_add_ps(_mm512_shuffle_f32x4(c0, c1, 0x88), _mm512_shuffle_f32x4(c0, c1, 0xDD)));
+    }
+}
+#elif FE_VW == 8
+FE_INLINE void vf_reduce(const vf *v, int count, float *out) {
+#pragma GCC unroll 4
+    for (int g = 0; g < count; g += 8) {
+        __m256 a[4], b[2];
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; i++) {
+            int k = g + 2 * i;
+            __m256 x = k < count ? (__m256)v[k] : _mm256_setzero_ps();
+            __m256 y = k + 1 < count ? (__m256)v[k + 1] : _mm256_setzero_ps();
+            a[i] = _mm256_add_ps(_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y));
+        }
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; i++) {
+            __m256d x = _mm256_castps_pd(a[2 * i]), y = _mm256_castps_pd(a[2 * i + 1]);
+            b[i] = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(x, y)), _mm256_castpd_ps(_mm256_unpackhi_pd(x, y)));
+        }
+        _mm256_storeu_ps(out + g,
+                         _mm256_add_ps(_mm256_permute2f128_ps(b[0], b[1], 0x20), _mm256_permute2f128_ps(b[0], b[1], 0x31)));
+    }
+}
+#elif FE_VW == 4 && defined(__aarch64__)
+FE_INLINE void vf_reduce(const vf *v, int count, float *out) {
+    for (int g = 0; g < count; g += 4) {
+        float32x4_t z = vdupq_n_f32(0.0f);
+        float32x4_t a = (float32x4_t)v[g], b = g + 1 < count ? (float32x4_t)v[g + 1] : z;
+        float32x4_t c = g + 2 < count ? (float32x4_t)v[g + 2] : z, d = g + 3 < count ? (float32x4_t)v[g + 3] : z;
+        vst1q_f32(out + g, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+    }
+}
+#else
+FE_INLINE void vf_reduce(const vf *v, int count, float *out) {
+    for (int i = 0; i < count; i++) out[i] = vf_sum(v[i]);
+}
+#endif
+
+#endif
