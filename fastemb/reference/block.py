@@ -24,7 +24,7 @@ from __future__ import annotations
 
 import numpy as np
 
-__all__ = ["block_gradients", "block_loss", "block_step", "cbow_step", "sigmoid", "softplus"]
+__all__ = ["block_gradients", "block_loss", "block_step", "cbow_step", "gradient_cells", "sigmoid", "softplus"]
 
 
 def sigmoid(x: np.ndarray) -> np.ndarray:
@@ -65,6 +65,11 @@ def block_loss(H: np.ndarray, O: np.ndarray, labels: np.ndarray, weights: np.nda
     return float(np.sum(weights * np.where(labels > 0, softplus(-X), softplus(X))))
 
 
+def gradient_cells(H: np.ndarray, O: np.ndarray, labels: np.ndarray, weights: np.ndarray, lr: float) -> np.ndarray:
+    """G, the (M, N) changes of the scores, in the dtype of H."""
+    return np.asarray(lr * weights * (labels - sigmoid(H @ O.T)), dtype=H.dtype)
+
+
 def block_gradients(
     H: np.ndarray, O: np.ndarray, labels: np.ndarray, weights: np.ndarray, lr: float
 ) -> tuple[np.ndarray, np.ndarray]:
@@ -75,7 +80,7 @@ def block_gradients(
     dH : (M, d) array
     dO : (N, d) array
     """
-    G = np.asarray(lr * weights * (labels - sigmoid(H @ O.T)), dtype=H.dtype)
+    G = gradient_cells(H, O, labels, weights, lr)
     return G @ O, G.T @ H
 
 
@@ -88,6 +93,8 @@ def block_step(
     weights: np.ndarray,
     lr: float,
     lockf: np.ndarray | None = None,
+    *,
+    in_turn: bool = False,
 ) -> float:
     """One skip-gram block, in place: every input row against every output row.
 
@@ -104,6 +111,10 @@ def block_step(
         Learning rate.
     lockf : (V,) array, optional
         Each input row's own factor on its change; 0 freezes the row.
+    in_turn : bool
+        For a word that is context twice: the outputs' change from its second place uses the row as its first place left
+        it, which is what a kernel does that stores each input row as soon as it is done with it. A difference of the
+        order of lr squared; all scores and the inputs' changes come from the old values either way.
 
     Returns
     -------
@@ -112,9 +123,13 @@ def block_step(
     """
     H, O = W_in[inputs], W_out[outputs]  # copies: a word that is context twice is two inputs with the same value
     loss = block_loss(H, O, labels, weights)
-    dH, dO = block_gradients(H, O, labels, weights, lr)
+    G = gradient_cells(H, O, labels, weights, lr)
+    dH = G @ O
     if lockf is not None:
         dH *= lockf[inputs, None]
+    if in_turn:
+        H = H + np.tril(inputs[:, None] == inputs, -1).astype(H.dtype) @ dH
+    dO = G.T @ H
     np.add.at(W_in, inputs, dH)
     np.add.at(W_out, outputs, dO)
     return loss
@@ -134,9 +149,9 @@ def cbow_step(
 ) -> float:
     """One CBOW block, in place: the mean (or sum) of the input rows is the only hidden vector.
 
-    The hidden vector's change is added to every context word's row as it is, as word2vec.c does: for the mean this is
-    M times the true gradient (Irsoy et al. 2021, "Corrected CBOW Performs as well as Skip-gram").
-    For the sum it is the gradient.
+    What the rows get is word2vec's rule and gensim's, not the gradient: with the mean, each of the M rows takes the
+    hidden vector's whole change, M times the gradient (Irsoy et al. 2021, "Corrected CBOW Performs as well as
+    Skip-gram"); with the sum, each takes an M-th of it, an M-th of the gradient.
 
     Parameters and result as :func:`block_step`.
     """
@@ -145,7 +160,7 @@ def cbow_step(
     O = W_out[outputs]
     loss = block_loss(H, O, labels, weights)
     dH, dO = block_gradients(H, O, labels, weights, lr)
-    dH = np.repeat(dH, len(inputs), axis=0)
+    dH = np.repeat(dH if mean else dH / len(inputs), len(inputs), axis=0)
     if lockf is not None:
         dH *= lockf[inputs, None]
     np.add.at(W_in, inputs, dH)

@@ -93,7 +93,7 @@ def alias_table(weights: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """
     weights = np.asarray(weights, dtype=np.float64)
     n = len(weights)
-    accept = weights * (n / weights.sum())  # mean 1
+    accept = weights / np.add.accumulate(weights)[-1] * n  # mean 1; summed from left to right, as C does
     alias = np.arange(n)
     small = [i for i in range(n) if accept[i] < 1]
     large = [i for i in range(n) if accept[i] >= 1]
