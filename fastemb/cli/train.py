@@ -1,0 +1,295 @@
+"""``fastemb train`` and ``fastemb vocab``: from text to a model, or to its words and counts."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+import tempfile
+import time
+from typing import Any
+
+from fastemb.cli.common import FORMATS, CommandError, add_command, format_of, note, number, rate, size, table, write, write_json
+
+TRAIN_EXAMPLES = """\
+  fastemb train corpus.txt -o model.safetensors
+  fastemb train 'news/*.txt.gz' more.txt -o news.safetensors --algorithm skipgram --vector-size 300 --epochs 3
+  zcat corpus.gz | fastemb train - -o vectors.bin --window 10 --min-count 20
+  fastemb train corpus.txt -o - --format word2vec-text | head -3
+
+The corpus is text with one sentence a line and words between white space; gzip, bzip2, xz and zstd are told from the content,
+a directory stands for the files in it, - for stdin. Ctrl-C ends the training and saves the model as it is.
+"""
+
+VOCAB_EXAMPLES = """\
+  fastemb vocab corpus.txt.gz | head
+  fastemb vocab corpus.txt --min-count 100 -o words.tsv
+  fastemb vocab corpus.txt --json
+"""
+
+
+def add_parser(commands: Any) -> None:
+    """Add the two commands."""
+    parser = add_command(
+        commands,
+        "train",
+        "train word vectors on text",
+        "Train word2vec vectors on text and save the model.",
+        TRAIN_EXAMPLES,
+        run_train,
+    )
+    parser.add_argument("corpus", metavar="CORPUS", nargs="+", help="text file, quoted glob, directory, or - for stdin")
+    parser.set_defaults(overflow="corpus")
+    parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to save; - is stdout")
+    parser.add_argument(
+        "--format",
+        choices=FORMATS,
+        help="format to save in; by default told by the suffix: .bin word2vec, .txt and .vec word2vec-text, "
+        ".glove glove, else native, which alone holds the whole model",
+    )
+    model = parser.add_argument_group("model")
+    model.add_argument("--algorithm", choices=("skipgram", "cbow"), help="(default: cbow)")
+    model.add_argument("--loss", choices=("ns", "hs"), help="negative sampling or hierarchical softmax (default: ns)")
+    model.add_argument("--sg", type=int, choices=(0, 1), help="1 is --algorithm skipgram, gensim's spelling")
+    model.add_argument("--hs", type=int, choices=(0, 1), help="1 trains hierarchical softmax, gensim's spelling")
+    option(model, "--vector-size", int, "N", "dimensions of the vectors (default: 100)")
+    option(model, "--window", int, "N", "largest distance between centre and context word (default: 5)")
+    option(model, "--negative", int, "N", "noise words, 5 to 20 are usual (default: 5)")
+    option(model, "--ns-exponent", float, "X", "exponent of the noise distribution, of any sign (default: 0.75)")
+    option(model, "--cbow-mean", int, "0|1", "CBOW takes the mean (1) or the sum (0) of the context (default: 1)")
+    model.add_argument(
+        "--shrink-windows", action=argparse.BooleanOptionalAction, default=None, help="draw each window from 1..N (default: yes)"
+    )
+    words = parser.add_argument_group("vocabulary")
+    add_vocabulary_options(words)
+    run = parser.add_argument_group("training")
+    option(run, "--epochs", int, "N", "passes over the corpus (default: 5)")
+    option(run, "--alpha", float, "X", "learning rate at the start (default: 0.025)")
+    option(run, "--min-alpha", float, "X", "learning rate at the end (default: 0.0001)")
+    option(run, "--sample", float, "X", "subsampling threshold of frequent words, 0 for none (default: 0.001)")
+    option(run, "--seed", int, "N", "seed of all randomness (default: 1)")
+    option(run, "--workers", int, "N", "threads (default: every core)")
+    option(run, "--max-seconds", float, "S", "stop training after this time")
+    run.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary on stderr")
+
+    parser = add_command(
+        commands,
+        "vocab",
+        "count the words of a text",
+        "Count the words of a text: one line a word, a tab, its count; the most frequent first.",
+        VOCAB_EXAMPLES,
+        run_vocab,
+    )
+    parser.add_argument("corpus", metavar="CORPUS", nargs="+", help="text file, quoted glob, directory, or - for stdin")
+    parser.set_defaults(overflow="corpus")
+    parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write (default: - for stdout)")
+    add_vocabulary_options(parser)
+    option(parser, "--workers", int, "N", "threads (default: every core)")
+    parser.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary on stderr")
+
+
+def option(group: Any, name: str, kind: Any, metavar: str, text: str) -> None:
+    """Add an option that keeps the library's default when it is not given."""
+    group.add_argument(name, type=kind, metavar=metavar, help=text)
+
+
+def add_vocabulary_options(group: Any) -> None:
+    """The options that decide which words there are."""
+    option(group, "--min-count", int, "N", "drop words that occur less often (default: 5)")
+    option(group, "--max-final-vocab", int, "N", "keep at most so many words, raising --min-count as needed")
+    option(group, "--max-vocab-size", int, "N", "bound the memory of counting: forget rare words beyond so many; counts become approximate")
+    option(group, "--sorted-vocab", int, "0|1", "order words by frequency (1) or first appearance (0) (default: 1)")
+
+
+def keywords(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    """The options of `names` that were given, as Python keywords."""
+    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+
+
+VOCABULARY = ("min_count", "max_final_vocab", "max_vocab_size", "sorted_vocab")
+MODEL = (
+    "algorithm", "loss", "sg", "hs", "vector_size", "window", "negative", "ns_exponent", "cbow_mean", "shrink_windows", "epochs",
+    "alpha", "min_alpha", "sample", "seed", "workers",
+)  # fmt: skip
+
+
+def source_of(corpus: list[str]) -> Any:
+    """The corpus argument of the library for what the command line names."""
+    if "-" in corpus and len(corpus) > 1:
+        raise CommandError("- (stdin) must be the only corpus")
+    return corpus[0] if len(corpus) == 1 else corpus
+
+
+def check_output(path: str, corpus: list[str], need: int = 0) -> None:
+    """Refuse an output that cannot be written, or that is the corpus, before any work is done."""
+    from fastemb.formats import atomic
+
+    if path == "-":
+        return
+    for source in corpus:
+        if source == "-":
+            continue
+        for name in _files_of(source):
+            if os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
+                raise CommandError(f"the output {path} is the corpus {name} itself: choose another name")
+    atomic.check_writable(path, need)
+
+
+def _files_of(source: str) -> list[str]:
+    """The files that a corpus argument names, as far as that can be told without reading."""
+    import glob
+
+    if os.path.isdir(source):
+        return [os.path.join(source, name) for name in os.listdir(source)]
+    return [source] if os.path.exists(source) else glob.glob(source, recursive=True)
+
+
+class Terminated(KeyboardInterrupt):
+    """SIGTERM, treated like Ctrl-C: the model is saved."""
+
+
+def _terminate(signum: int, frame: Any) -> None:
+    raise Terminated
+
+
+def run_train(args: argparse.Namespace) -> int:
+    """``fastemb train``."""
+    from fastemb import Word2Vec
+
+    wanted = format_of(args.output, args.format)
+    if args.output == "-" and wanted in ("native", "word2vec") and sys.stdout.isatty():
+        raise CommandError(f"a terminal cannot show the format {wanted}: redirect stdout, or add --format word2vec-text")
+    source = source_of(args.corpus)
+    progress: Any = False if args.quiet else None
+    model = Word2Vec(**keywords(args, MODEL + VOCABULARY))  # checks the parameters
+    check_output(args.output, args.corpus)
+
+    started = time.monotonic()
+    say = (lambda text="": None) if args.quiet else note
+    previous = signal.signal(signal.SIGTERM, _terminate) if hasattr(signal, "SIGTERM") else None
+    interrupted: KeyboardInterrupt | None = None
+    try:
+        model.build_vocab(source, progress=progress)
+        scanned = time.monotonic()
+        say(scan_summary(model, scanned - started))
+        if args.output != "-":
+            check_output(args.output, args.corpus, estimate(model, wanted))
+        try:
+            model.train(progress=progress, **keywords(args, ("max_seconds",)))
+        except KeyboardInterrupt as error:
+            interrupted = error
+        trained = time.monotonic()
+        save(model, args.output, wanted)
+    finally:
+        if previous is not None:
+            signal.signal(signal.SIGTERM, previous)
+    summary = summarise(model, args.output, wanted, scanned - started, trained - scanned, time.monotonic() - started)
+    summary["interrupted"] = interrupted is not None
+    if args.json and args.output != "-":
+        write_json(summary)
+    for line in summary_lines(summary):
+        say(line)
+    if interrupted is not None:
+        where = "stdout" if args.output == "-" else args.output
+        note(f"fastemb train: interrupted; the model as trained so far is saved to {where}")
+        return 143 if isinstance(interrupted, Terminated) else 130
+    return 0
+
+
+def estimate(model: Any, wanted: str) -> int:
+    """Bytes that saving `model` will need, roughly."""
+    words, dim = len(model.wv), model.vector_size
+    matrices = 2 if wanted == "native" else 1
+    return words * dim * (12 if wanted in ("word2vec-text", "glove") else 4 * matrices) + 24 * words
+
+
+def save(model: Any, path: str, wanted: str) -> None:
+    """Save the whole model (native) or its vectors."""
+    target = path
+    if path == "-":  # written like any file, then copied: a format may need to seek
+        handle, target = tempfile.mkstemp(prefix="fastemb-")
+        os.close(handle)
+    try:
+        if wanted == "native":
+            model.save(target)
+        else:
+            model.wv.export(target, format=wanted)
+        if path == "-":
+            with open(target, "rb") as file:
+                while piece := file.read(1 << 20):
+                    sys.stdout.buffer.write(piece)
+            sys.stdout.buffer.flush()
+    finally:
+        if path == "-":
+            os.unlink(target)
+
+
+def scan_summary(model: Any, seconds: float) -> str:
+    """One line on what was read."""
+    return f"vocabulary: {len(model.wv):,} words ({seconds:.1f} s)"
+
+
+def summarise(model: Any, path: str, wanted: str, scan: float, train: float, whole: float) -> dict[str, Any]:
+    """What ``--json`` prints."""
+    history = list(model.history)
+    words = sum(epoch["words"] for epoch in history)
+    return {
+        "vocabulary": len(model.wv),
+        "vector_size": model.vector_size,
+        "words": words,
+        "scan_seconds": scan,
+        "train_seconds": train,
+        "seconds": whole,
+        "words_per_s": words / train if train else 0.0,
+        "history": history,
+        "output": path,
+        "format": wanted,
+        "bytes": os.path.getsize(path) if path != "-" else None,
+    }
+
+
+def summary_lines(summary: dict[str, Any]) -> list[str]:
+    """The summary for people."""
+    rows = [
+        (e["epoch"], e["words"], float(e["loss"]), f"{e['alpha']:.5f}", f"{e['seconds']:.1f}", rate(e["words_per_s"]))
+        for e in summary["history"]
+    ]
+    lines = table(rows, ("epoch", "words", "loss", "alpha", "seconds", "words/s")) if rows else []
+    lines.append(
+        f"trained {number(summary['words'])} words in {summary['train_seconds']:.1f} s: {rate(summary['words_per_s'])} words/s; "
+        f"{summary['seconds']:.1f} s in all"
+    )
+    where = "stdout" if summary["output"] == "-" else summary["output"]
+    whole = "" if summary["format"] == "native" else ", vectors only"
+    bytes_ = f", {size(summary['bytes'])}" if summary["bytes"] is not None else ""
+    lines.append(f"saved to {where} ({summary['format']}{whole}{bytes_})")
+    return lines
+
+
+def run_vocab(args: argparse.Namespace) -> int:
+    """``fastemb vocab``."""
+    from fastemb.corpus import scan
+
+    source = source_of(args.corpus)
+    check_output(args.output, args.corpus)
+    vocabulary, report = scan(source, progress=False if args.quiet else None, **keywords(args, (*VOCABULARY, "workers")))
+    rows = zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)
+    if args.json:
+        write_json({"words": dict(rows) if not vocabulary.is_int else [list(row) for row in rows], "report": report})
+    elif args.output == "-":
+        for word, count in rows:
+            write(f"{word}\t{count}")
+    if args.output != "-":
+        from fastemb.formats import atomic
+
+        with atomic.write(args.output) as file:
+            for word, count in zip(vocabulary.words, vocabulary.counts.tolist(), strict=True):
+                file.write(f"{word}\t{count}\n".encode("utf-8", "surrogateescape"))
+    if not args.quiet:
+        note(
+            f"{report.tokens_read:,} words in {report.sentences:,} sentences, {report.types:,} different, "
+            f"{len(vocabulary):,} kept ({report.types_dropped:,} dropped); {report.seconds:.1f} s, "
+            f"{rate(report.tokens_read / max(report.seconds, 1e-9))} words/s"
+        )
+    return 0
