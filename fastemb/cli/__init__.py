@@ -1,11 +1,11 @@
 """The command line: ``fastemb COMMAND ...``.
 
-A command is a module here with ``add_parser(commands)`` and a ``run(args)`` that returns an exit code; a few related commands
-share a module. Nothing is computed in this package, it only parses, calls the library, and prints: results on stdout, progress
-and messages on stderr.
+Each module here adds one command or a few related ones: ``add_parser(commands)``, and a function that gets the parsed
+arguments and returns an exit code. Nothing is computed in this package, it only parses, calls the library, and prints: results on
+stdout, progress and messages on stderr.
 
-Exit codes: 0 all went well; 1 an error in the data or the run, told in one line; 2 a wrong command line; 130 interrupted;
-141 the reader of stdout went away.
+Exit codes: 0 all went well; 1 an error in the data or the run, told in one line; 2 a wrong command line; 130 and 143
+interrupted; 141 the reader of stdout went away.
 """
 
 from __future__ import annotations
@@ -16,11 +16,21 @@ import signal
 import sys
 from collections.abc import Sequence
 
-from fastemb.cli.common import CommandError, Parser, one_line
+from fastemb.cli.common import CommandError, Parser, add_common_options, one_line
 
 __all__ = ["main", "make_parser"]
 
-EXPECTED = (CommandError, ValueError, TypeError, LookupError, OSError, MemoryError, ArithmeticError, ImportError, EOFError)
+EXPECTED = (
+    CommandError,
+    ValueError,
+    TypeError,
+    LookupError,
+    OSError,
+    MemoryError,
+    ArithmeticError,
+    ImportError,
+    EOFError,
+)
 
 DESCRIPTION = """\
 Word vectors: train them on text, ask them, score them, convert them.
@@ -44,6 +54,8 @@ def make_parser() -> argparse.ArgumentParser:
     )  # fmt: skip
     for module in (demo, train, query, evaluate, files):
         module.add_parser(commands)
+    for command in commands.choices.values():
+        add_common_options(command)
     return parser
 
 
@@ -70,7 +82,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"fastemb {args.command}: interrupted", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        # whoever reads stdout has seen enough; point it elsewhere so that the interpreter's last flush does not complain
+        # whoever reads stdout has seen enough; point it elsewhere so that the interpreter's last flush has no complaint
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 128 + getattr(signal, "SIGPIPE", 13)
     except Exception as error:

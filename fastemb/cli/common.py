@@ -13,7 +13,13 @@ from typing import IO, Any, NoReturn
 
 FORMATS = ("native", "word2vec", "word2vec-text", "glove")
 # what the end of a file's name says; everything else is native
-SUFFIXES = {".bin": "word2vec", ".txt": "word2vec-text", ".vec": "word2vec-text", ".w2v": "word2vec-text", ".glove": "glove"}
+SUFFIXES = {
+    ".bin": "word2vec",
+    ".txt": "word2vec-text",
+    ".vec": "word2vec-text",
+    ".w2v": "word2vec-text",
+    ".glove": "glove",
+}
 
 
 class CommandError(Exception):
@@ -33,7 +39,7 @@ class Parser(argparse.ArgumentParser):
         command = getattr(parsed, "command_parser", self)
         more = getattr(parsed, "overflow", None)
         if rest and more and all(word == "-" or not word.startswith("-") for word in rest):
-            # argparse ends a list of positional arguments at the first option; `neighbors FILE -k 5 paris` is as good as any order
+            # argparse ends a list of positional arguments at the first option; `neighbors FILE -k 5 paris` is fine too
             getattr(parsed, more).extend(rest)
         elif rest:
             command.error(command.explain_unknown(rest))
@@ -66,9 +72,9 @@ def _renamed(name: str) -> str:
 
 
 def add_command(
-    commands: Any, name: str, summary: str, description: str, examples: str, run: Any, *, as_json: bool = True
+    commands: Any, name: str, summary: str, description: str, examples: str, run: Any
 ) -> argparse.ArgumentParser:
-    """Add the parser of one command, with the options that every command has."""
+    """Add the parser of one command."""
     parser: argparse.ArgumentParser = commands.add_parser(
         name,
         help=summary,
@@ -77,15 +83,21 @@ def add_command(
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.set_defaults(run=run, command_parser=parser)
-    if as_json:
-        parser.add_argument("--json", action="store_true", help="print the result as JSON")
-    parser.add_argument("--traceback", action="store_true", help="show where an error comes from")
     return parser
+
+
+def add_common_options(parser: argparse.ArgumentParser) -> None:
+    """The options that every command has."""
+    group = parser.add_argument_group("output")
+    group.add_argument("--json", action="store_true", help="print the result as JSON")
+    group.add_argument("--traceback", action="store_true", help="show where an error comes from")
 
 
 def add_load_options(parser: argparse.ArgumentParser) -> None:
     """The positional FILE that holds vectors."""
-    parser.add_argument("file", metavar="FILE", help="vectors or model, of any format that fastemb reads; told from its bytes")
+    parser.add_argument(
+        "file", metavar="FILE", help="vectors or model, of any format that fastemb reads; told from its bytes"
+    )
 
 
 def load_vectors(path: str) -> Any:
@@ -130,7 +142,8 @@ def one_line(error: BaseException) -> str:
     if isinstance(error, KeyError) and error.args:
         text = str(error.args[0])
     elif isinstance(error, OSError) and error.strerror and error.filename is not None:
-        text = f"{os.fsdecode(error.filename) if not isinstance(error.filename, int) else error.filename}: {error.strerror}"
+        name = error.filename if isinstance(error.filename, int) else os.fsdecode(error.filename)
+        text = f"{name}: {error.strerror}"
     else:
         text = str(error) or type(error).__name__
     return printable(" ".join(text.split()))
@@ -181,7 +194,8 @@ def table(rows: Iterable[Sequence[Any]], header: Sequence[str] = ()) -> list[str
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     numeric = numeric or [False] * len(widths)
     return [
-        "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)).rstrip() for row in cells
+        "  ".join(c.rjust(w) if n else c.ljust(w) for c, w, n in zip(row, widths, numeric, strict=True)).rstrip()
+        for row in cells
     ]
 
 
@@ -196,12 +210,11 @@ def number(value: Any) -> str:
 
 def size(count: float) -> str:
     """`count` bytes for people."""
-    for unit in ("B", "kB", "MB", "GB"):
+    unit = "B"
+    for larger in ("kB", "MB", "GB", "TB"):
         if count < 1000:
             break
-        count /= 1000
-    else:
-        unit = "TB"
+        count, unit = count / 1000, larger
     return f"{count:.0f} {unit}" if unit == "B" else f"{count:.1f} {unit}"
 
 

@@ -6,16 +6,26 @@ import argparse
 import os
 from typing import Any
 
-from fastemb.cli.common import CommandError, add_command, add_load_options, load_vectors, note, one_line, table, write, write_json
+from fastemb.cli.common import (
+    CommandError,
+    add_command,
+    add_load_options,
+    load_vectors,
+    note,
+    one_line,
+    table,
+    write,
+    write_json,
+)
 
 EXAMPLES = """\
   fastemb evaluate model.safetensors wordsim353.tsv simlex999.tsv questions-words.txt
   fastemb evaluate vectors.bin questions-words.txt --sections --restrict-vocab 30000
   fastemb evaluate model.safetensors sets/*.tsv --json
 
-Each set's kind is told from its content: word pairs are lines of two words and a human score (TSV), scored by Spearman's and
-Pearson's correlation of score and cosine; analogies are lines of four words, in sections that begin with a line `: name`,
-scored by the share answered right. Pairs and questions with an unknown word are left out, and counted.
+Each set's kind is told from its content: word pairs are lines of two words and a human score (TSV), scored by
+Spearman's and Pearson's correlation of score and cosine; analogies are lines of four words, in sections that begin with
+a line `: name`, scored by the share answered right. Pairs and questions with an unknown word are left out, and counted.
 """
 
 
@@ -40,9 +50,16 @@ def add_parser(commands: Any) -> None:
         help="only the first (most frequent) N words are known, and answers; 0 for all (default: 300000)",
     )
     parser.add_argument(
-        "--case-insensitive", action=argparse.BooleanOptionalAction, default=True, help="ignore upper and lower case (default: yes)"
+        "--case-insensitive",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="ignore upper and lower case (default: yes)",
     )
-    parser.add_argument("--dummy4unknown", action="store_true", help="what has an unknown word counts as wrong instead of being left out")
+    parser.add_argument(
+        "--dummy4unknown",
+        action="store_true",
+        help="what has an unknown word counts as wrong instead of being left out",
+    )
     parser.add_argument(
         "--similarity-function",
         choices=("most_similar", "most_similar_cosmul"),
@@ -101,7 +118,9 @@ def run(args: argparse.Namespace) -> int:
     for path, kind, delimiter in kinds:
         name = os.path.splitext(os.path.basename(path))[0]
         options = dict(
-            restrict_vocab=args.restrict_vocab or None, case_insensitive=args.case_insensitive, dummy4unknown=args.dummy4unknown
+            restrict_vocab=args.restrict_vocab or None,
+            case_insensitive=args.case_insensitive,
+            dummy4unknown=args.dummy4unknown,
         )
         try:
             if kind == "pairs":
@@ -119,9 +138,21 @@ def run(args: argparse.Namespace) -> int:
     rows = []
     for result in results:
         if result["kind"] == "pairs":
-            rows.append((result["set"], "pairs", result["items"], result["unknown"], f"{result['spearman']:.4f}", f"{result['pearson']:.4f}", ""))
+            rows.append(
+                (
+                    result["set"],
+                    "pairs",
+                    result["items"],
+                    result["unknown"],
+                    f"{result['spearman']:.4f}",
+                    f"{result['pearson']:.4f}",
+                    "",
+                )
+            )
             continue
-        rows.append((result["set"], "analogies", result["items"], result["unknown"], "", "", f"{result['accuracy']:.4f}"))
+        rows.append(
+            (result["set"], "analogies", result["items"], result["unknown"], "", "", f"{result['accuracy']:.4f}")
+        )
         if args.sections:
             for section in result["sections"]:
                 share = f"{section['accuracy']:.4f}" if section["items"] else "-"
@@ -154,7 +185,12 @@ def analogies_result(name: str, scores: Any) -> dict[str, Any]:
     for section in scores.sections[:-1]:  # the last one is the total
         correct, items = len(section["correct"]), len(section["correct"]) + len(section["incorrect"])
         sections.append(
-            {"section": section["section"], "items": items, "correct": correct, "accuracy": correct / items if items else None}
+            {
+                "section": section["section"],
+                "items": items,
+                "correct": correct,
+                "accuracy": correct / items if items else None,
+            }
         )
     return {
         "set": name,

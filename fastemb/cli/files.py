@@ -6,8 +6,21 @@ import argparse
 import os
 from typing import Any
 
-from fastemb.cli.common import FORMATS, CommandError, add_command, add_load_options, format_of, note, number, rate, size, table, write
-from fastemb.cli.common import load_vectors, write_json
+from fastemb.cli.common import (
+    FORMATS,
+    CommandError,
+    add_command,
+    add_load_options,
+    format_of,
+    load_vectors,
+    note,
+    number,
+    rate,
+    size,
+    table,
+    write,
+    write_json,
+)
 
 CONVERT_EXAMPLES = """\
   fastemb convert model.safetensors vectors.bin
@@ -28,7 +41,8 @@ def add_parser(commands: Any) -> None:
         commands,
         "convert",
         "convert a file of vectors",
-        "Convert vectors between the native, word2vec (binary and text) and GloVe formats. What is read is told from its bytes.",
+        "Convert vectors between the native, word2vec (binary and text) and GloVe formats; what is read is told "
+        "from its bytes.",
         CONVERT_EXAMPLES,
         run_convert,
     )
@@ -79,7 +93,10 @@ def run_convert(args: argparse.Namespace) -> int:
     if args.json:
         write_json(result)
     else:
-        note(f"{len(vectors):,} words of {vectors.vector_size} dimensions to {args.output} ({wanted}, {size(result['bytes'])})")
+        note(
+            f"{len(vectors):,} words of {vectors.vector_size} dimensions to {args.output} "
+            f"({wanted}, {size(result['bytes'])})"
+        )
     return 0
 
 
@@ -116,13 +133,22 @@ def run_info(args: argparse.Namespace) -> int:
     write(f"{len(vectors):,} words of {vectors.vector_size} dimensions, {info['dtype']}")
     if "count" in info:
         counts = info["count"]
-        write(f"counts: {number(counts['sum'])} words in all, from {number(counts['largest'])} down to {number(counts['smallest'])} a word")
+        write(
+            f"counts: {number(counts['sum'])} words in all, from {number(counts['largest'])} to "
+            f"{number(counts['smallest'])} a word"
+        )
     if vectors.index_to_key:
         write("first words: " + " ".join(map(str, info["first_words"])))
     if "config" in info:
-        write("trained with: " + ", ".join(f"{name}={value}" for name, value in info["config"].items() if value is not None))
+        write(
+            "trained with: "
+            + ", ".join(f"{name}={value}" for name, value in info["config"].items() if value is not None)
+        )
     if "history" in info:
-        rows = [(e["epoch"], e["words"], float(e["loss"]), f"{e['seconds']:.1f}", rate(e["words_per_s"])) for e in info["history"]]
+        rows = [
+            (e["epoch"], e["words"], float(e["loss"]), f"{e['seconds']:.1f}", rate(e["words_per_s"]))
+            for e in info["history"]
+        ]
         for line in table(rows, ("epoch", "words", "loss", "seconds", "words/s")):
             write(line)
     return 0

@@ -1,10 +1,10 @@
 """English text that is found on any machine with Python: the corpus of ``fastemb demo``.
 
-Nobody should have to download anything to see word vectors. A Python installation carries some megabytes of real prose:
-docstrings, comments and messages of the standard library and of the installed packages, their README files, the language
-reference that ``help()`` shows; and most systems have more of it in ``/usr/share``. :func:`sources` lists those files in a
-fixed order, :func:`sentences` cleans them. Standard library only, since it has to work anywhere; a file that cannot be read
-or parsed is counted and passed over. Files are read, never imported or run.
+Nobody should have to download anything to see word vectors. A Python installation carries some megabytes of real
+prose: docstrings, comments and messages of the standard library and of the installed packages, their README files, the
+language reference that ``help()`` shows; and most systems have more of it in ``/usr/share``. :func:`sources` lists
+those files in a fixed order, :func:`sentences` cleans them. Standard library only, since it has to work anywhere; a file that
+cannot be read is counted and passed over. Files are read, never imported or run.
 """
 
 from __future__ import annotations
@@ -33,10 +33,23 @@ SYSTEM_DIRECTORIES = (
 )
 
 _PROSE = (".txt", ".rst", ".md", ".pod", ".pm")
-_PLAIN_NAMES = re.compile(r"^(README|NEWS|FAQ|HACKING|TODO|AUTHORS|LICENSE|COPYING|NOTICE|METADATA|[A-Z]+GPL[-.\d]*)(\.gz)?$")
+_PLAIN_NAMES = re.compile(
+    r"^(README|NEWS|FAQ|HACKING|TODO|AUTHORS|LICENSE|COPYING|NOTICE|METADATA|[A-Z]+GPL[-.\d]*)(\.gz)?$"
+)
 # data and code that calls itself text; word lists; change logs are lists of names and numbers rather than prose
-_SKIP_NAMES = re.compile(r"(changelog|copyright|requirements|entry_points|top_level|sources|record|words|wordlist)", re.I)
-_SKIP_DIRECTORIES = {"__pycache__", "lib2to3", "idle_test", "locale", "include", "lib-dynload", "node_modules", "testdata"}
+_SKIP_NAMES = re.compile(
+    r"(changelog|copyright|requirements|entry_points|top_level|sources|record|words|wordlist)", re.I
+)
+_SKIP_DIRECTORIES = {
+    "__pycache__",
+    "lib2to3",
+    "idle_test",
+    "locale",
+    "include",
+    "lib-dynload",
+    "node_modules",
+    "testdata",
+}
 
 _FENCE = re.compile(r"```.*?```|<[^<>\n]{1,80}>|https?://\S+|\S+@\S+\.\w+", re.S)
 _ROLE = re.compile(r":[a-z:]+:`~?([^`<]*)[^`]*`")
@@ -141,10 +154,10 @@ def _read(path: str, limit: int = 4 << 20) -> str:
 
 
 def python_prose(source: str) -> Iterator[str]:
-    """Yield the comments and the prose strings (docstrings, help texts, messages) of a Python source text, in its order.
+    """Yield the comments and the prose strings (docstrings, help texts, messages) of a Python source text, in order.
 
-    A regular expression splits strings from comments, 10 times faster than parsing and indifferent to the version of the language.
-    Neighbours with only white space between them, such as the lines of a comment, are one piece.
+    A regular expression tells strings from comments, several times faster than a parser and indifferent to the
+    version of the language. Neighbours with only white space between them, such as the lines of a comment, are one piece.
     """
     block: list[str] = []
     end = 0
@@ -172,7 +185,9 @@ def prose(path: str) -> Iterator[str]:
     if name.endswith(".py"):
         yield from python_prose(text)
     elif re.search(r"\.[1-8][a-z]*$", name):
-        yield _ROFF.sub("", "\n".join(line for line in text.splitlines() if not line.startswith(('.\\"', "'\\\"", ".TH"))))
+        yield _ROFF.sub(
+            "", "\n".join(line for line in text.splitlines() if not line.startswith(('.\\"', "'\\\"", ".TH")))
+        )
     elif name.endswith((".pod", ".pm")):
         for piece in re.findall(r"^=(?:head|item|over|pod|encoding|begin).*?(?=^=cut|\Z)", text, re.M | re.S):
             yield _POD.sub("", piece)
@@ -187,7 +202,9 @@ def clean(text: str) -> Iterator[str]:
     shorter than `MIN_WORDS` words.
     """
     text = _FENCE.sub(" ", _ROLE.sub(r"\1", text))
-    kept = [line for line in text.splitlines() if not line.lstrip().startswith((">>>", "...", "$ ", "% ", "|", "import "))]
+    kept = [
+        line for line in text.splitlines() if not line.lstrip().startswith((">>>", "...", "$ ", "% ", "|", "import "))
+    ]
     for piece in _SENTENCE_END.split("\n".join(kept)):
         words = _WORD.findall(_DOTTED.sub(" ", piece).lower())
         if len(words) >= MIN_WORDS and 2 * sum(map(len, words)) > len(piece.split()) + len("".join(piece.split())):

@@ -67,7 +67,9 @@ def add_parser(commands: Any) -> None:
         run_analogies,
     )
     add_load_options(parser)
-    parser.add_argument("words", metavar="WORD", nargs="*", help="three words, or six, ...; - reads three words a line from stdin")
+    parser.add_argument(
+        "words", metavar="WORD", nargs="*", help="three words, or six, ...; - reads three words a line from stdin"
+    )
     parser.set_defaults(overflow="words")
     add_search_options(parser)
 
@@ -88,7 +90,9 @@ def add_parser(commands: Any) -> None:
 def add_search_options(parser: argparse.ArgumentParser) -> None:
     """How many neighbours, among which words."""
     parser.add_argument("-k", "--topn", metavar="N", type=int, default=10, help="how many words (default: 10)")
-    parser.add_argument("--restrict-vocab", metavar="N", type=int, help="look among the first (most frequent) N words only")
+    parser.add_argument(
+        "--restrict-vocab", metavar="N", type=int, help="look among the first (most frequent) N words only"
+    )
 
 
 def run_neighbors(args: argparse.Namespace) -> int:
@@ -102,7 +106,11 @@ def run_neighbors(args: argparse.Namespace) -> int:
     if args.positive or args.negative:
         if args.words:
             raise CommandError("give words, or --positive and --negative, not both")
-        answer(" ".join([*args.positive, *("-" + word for word in args.negative)]), ask(args.positive, args.negative), args.json)
+        answer(
+            " ".join([*args.positive, *("-" + word for word in args.negative)]),
+            ask(args.positive, args.negative),
+            args.json,
+        )
         return 0
     if not args.words:
         return prompt(vectors, args, "word, or king - man + woman", lambda line: ask(*signed(line, vectors)))
@@ -134,7 +142,9 @@ def run_analogies(args: argparse.Namespace) -> int:
 def run_vectors(args: argparse.Namespace) -> int:
     """``fastemb vectors``."""
     vectors = load_vectors(args.file)
-    words: Iterable[Any] = (key(vectors, word) for word in read_words(args.words)) if args.words else vectors.index_to_key
+    words: Iterable[Any] = (
+        (key(vectors, word) for word in read_words(args.words)) if args.words else vectors.index_to_key
+    )
     missing = 0
     result = {}
     for word in words:
@@ -163,7 +173,9 @@ def check_topn(args: argparse.Namespace) -> None:
         raise CommandError(f"-k must be at least 1, got {args.topn}")
 
 
-def neighbours(vectors: Any, positive: list[str], negative: list[str], args: argparse.Namespace) -> list[tuple[Any, float]]:
+def neighbours(
+    vectors: Any, positive: list[str], negative: list[str], args: argparse.Namespace
+) -> list[tuple[Any, float]]:
     """The words most similar to `positive` and least to `negative`."""
     return list(
         vectors.most_similar(
@@ -205,7 +217,7 @@ def answer(question: str, found: list[tuple[Any, float]], as_json: bool, heading
 
 
 def each(questions: Iterable[str], ask: Callable[[str], list[tuple[Any, float]]], as_json: bool) -> int:
-    """Answer several questions; an unknown word is told on stderr, makes the exit code 1, and the others are still answered."""
+    """Answer several questions; an unknown word is told on stderr and makes the exit code 1, the others answered."""
     failed = False
     answers: dict[str, Any] = {}
     questions = list(questions) if not isinstance(questions, list) else questions

@@ -10,7 +10,19 @@ import tempfile
 import time
 from typing import Any
 
-from fastemb.cli.common import FORMATS, CommandError, add_command, format_of, note, number, rate, size, table, write, write_json
+from fastemb.cli.common import (
+    FORMATS,
+    CommandError,
+    add_command,
+    format_of,
+    note,
+    number,
+    rate,
+    size,
+    table,
+    write,
+    write_json,
+)
 
 TRAIN_EXAMPLES = """\
   fastemb train corpus.txt -o model.safetensors
@@ -18,8 +30,8 @@ TRAIN_EXAMPLES = """\
   zcat corpus.gz | fastemb train - -o vectors.bin --window 10 --min-count 20
   fastemb train corpus.txt -o - --format word2vec-text | head -3
 
-The corpus is text with one sentence a line and words between white space; gzip, bzip2, xz and zstd are told from the content,
-a directory stands for the files in it, - for stdin. Ctrl-C ends the training and saves the model as it is.
+The corpus is text with one sentence a line and words between white space; gzip, bzip2, xz and zstd are told from the
+content, a directory stands for the files in it, - for stdin. Ctrl-C ends the training and saves the model as it is.
 """
 
 VOCAB_EXAMPLES = """\
@@ -59,7 +71,10 @@ def add_parser(commands: Any) -> None:
     option(model, "--ns-exponent", float, "X", "exponent of the noise distribution, of any sign (default: 0.75)")
     option(model, "--cbow-mean", int, "0|1", "CBOW takes the mean (1) or the sum (0) of the context (default: 1)")
     model.add_argument(
-        "--shrink-windows", action=argparse.BooleanOptionalAction, default=None, help="draw each window from 1..N (default: yes)"
+        "--shrink-windows",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="draw each window from 1..N (default: yes)",
     )
     words = parser.add_argument_group("vocabulary")
     add_vocabulary_options(words)
@@ -98,7 +113,13 @@ def add_vocabulary_options(group: Any) -> None:
     """The options that decide which words there are."""
     option(group, "--min-count", int, "N", "drop words that occur less often (default: 5)")
     option(group, "--max-final-vocab", int, "N", "keep at most so many words, raising --min-count as needed")
-    option(group, "--max-vocab-size", int, "N", "bound the memory of counting: forget rare words beyond so many; counts become approximate")
+    option(
+        group,
+        "--max-vocab-size",
+        int,
+        "N",
+        "bound the memory of counting: forget rare words beyond so many; counts become approximate",
+    )
     option(group, "--sorted-vocab", int, "0|1", "order words by frequency (1) or first appearance (0) (default: 1)")
 
 
@@ -109,8 +130,8 @@ def keywords(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]
 
 VOCABULARY = ("min_count", "max_final_vocab", "max_vocab_size", "sorted_vocab")
 MODEL = (
-    "algorithm", "loss", "sg", "hs", "vector_size", "window", "negative", "ns_exponent", "cbow_mean", "shrink_windows", "epochs",
-    "alpha", "min_alpha", "sample", "seed", "workers",
+    "algorithm", "loss", "sg", "hs", "vector_size", "window", "negative", "ns_exponent", "cbow_mean", "shrink_windows",
+    "epochs", "alpha", "min_alpha", "sample", "seed", "workers",
 )  # fmt: skip
 
 
@@ -159,7 +180,9 @@ def run_train(args: argparse.Namespace) -> int:
 
     wanted = format_of(args.output, args.format)
     if args.output == "-" and wanted in ("native", "word2vec") and sys.stdout.isatty():
-        raise CommandError(f"a terminal cannot show the format {wanted}: redirect stdout, or add --format word2vec-text")
+        raise CommandError(
+            f"a terminal cannot show the format {wanted}: redirect stdout, or add --format word2vec-text"
+        )
     source = source_of(args.corpus)
     progress: Any = False if args.quiet else None
     model = Word2Vec(**keywords(args, MODEL + VOCABULARY))  # checks the parameters
@@ -257,8 +280,8 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
     ]
     lines = table(rows, ("epoch", "words", "loss", "alpha", "seconds", "words/s")) if rows else []
     lines.append(
-        f"trained {number(summary['words'])} words in {summary['train_seconds']:.1f} s: {rate(summary['words_per_s'])} words/s; "
-        f"{summary['seconds']:.1f} s in all"
+        f"trained {number(summary['words'])} words in {summary['train_seconds']:.1f} s: "
+        f"{rate(summary['words_per_s'])} words/s; {summary['seconds']:.1f} s in all"
     )
     where = "stdout" if summary["output"] == "-" else summary["output"]
     whole = "" if summary["format"] == "native" else ", vectors only"
@@ -273,7 +296,9 @@ def run_vocab(args: argparse.Namespace) -> int:
 
     source = source_of(args.corpus)
     check_output(args.output, args.corpus)
-    vocabulary, report = scan(source, progress=False if args.quiet else None, **keywords(args, (*VOCABULARY, "workers")))
+    vocabulary, report = scan(
+        source, progress=False if args.quiet else None, **keywords(args, (*VOCABULARY, "workers"))
+    )
     rows = zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)
     if args.json:
         write_json({"words": dict(rows) if not vocabulary.is_int else [list(row) for row in rows], "report": report})
