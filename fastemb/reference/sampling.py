@@ -18,7 +18,7 @@ def keep_probability(counts: np.ndarray, sample: float) -> np.ndarray:
     """Probability that an occurrence of each word is kept when frequent words are thinned out.
 
     word2vec's formula: with f the word's share of all words, sqrt(sample / f) + sample / f, at most 1.
-    ``sample=0`` keeps everything.
+    ``sample=0`` keeps everything; 1 and more is a count instead of a share, as in gensim.
 
     Parameters
     ----------
@@ -39,19 +39,20 @@ def keep_probability(counts: np.ndarray, sample: float) -> np.ndarray:
     counts = np.asarray(counts, dtype=np.float64)
     if sample <= 0:
         return np.ones(counts.shape)
+    threshold = sample * counts.sum() if sample < 1 else sample * (3 + np.sqrt(5)) / 2
     with np.errstate(divide="ignore", invalid="ignore"):
-        ratio = sample * counts.sum() / counts
+        ratio = threshold / counts
         return np.where(counts > 0, np.minimum(np.sqrt(ratio) + ratio, 1), 1)
 
 
 def keep_threshold(counts: np.ndarray, sample: float) -> np.ndarray:
-    """The probabilities as 32-bit thresholds: an occurrence is kept if its 32 random bits are below; all ones = always.
+    """The probabilities as 32-bit thresholds: an occurrence is kept if its 32 random bits are at most that.
 
     Returns
     -------
     (V,) uint32 array
     """
-    return np.minimum(np.floor(keep_probability(counts, sample) * 2.0**32), 2.0**32 - 1).astype(np.uint32)
+    return np.maximum(np.ceil(keep_probability(counts, sample) * 2.0**32) - 1, 0).astype(np.uint32)
 
 
 def noise_distribution(counts: np.ndarray, exponent: float = 0.75) -> np.ndarray:
