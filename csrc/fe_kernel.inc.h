@@ -142,7 +142,7 @@ FE_INLINE float sigmoid_cells(float *cells, const float *labels, int count, floa
             vf e = vf_exp(vf_clamp(vf_zero() - vf_load(cells + at), 30.0f));
             vf s = 1.0f / (e + 1.0f);
             vf_store(cells + at, (label - s) * alpha);
-            vf p = s * (e + label * (1.0f - e)); /* the probability given to the true label, >= 9e-14 */
+            vf p = s * (label + (1.0f - label) * e); /* the probability given to the true label, >= 9e-14; exact for 0 and 1 */
 #if FE_VW > 1
             if (at + FE_VW > count) {
                 vi lane;

@@ -363,7 +363,8 @@ cdef class Trainer:
         job.stride, job.vocabulary, job.dim = stride, v, dim
         job.algorithm = FE_SKIPGRAM if algorithm == "skipgram" else FE_CBOW
         job.loss = FE_NEGATIVE if loss == "ns" else FE_HIERARCHICAL
-        job.window, job.shrink = <int32_t>self.longest_window, shrink_windows
+        # the drawn reach depends on the window as given; only the scratch memory on what a sentence can fill of it
+        job.window, job.shrink = <int32_t>min(window, 2147483647), shrink_windows
         job.negative, job.cbow_mean = negative, cbow_mean
         job.seed = <uint64_t>(int(seed) & 0xFFFFFFFFFFFFFFFF)
         job.keep, job.lockf, job.alias = NULL, NULL, NULL
