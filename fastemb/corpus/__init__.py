@@ -1,0 +1,26 @@
+"""The corpus room: readers, byte tokeniser, vocabulary, the encoded corpus.
+
+Any input becomes the same thing, once: int32 word ids with sentence offsets, in memory or in a cache file. See ``scan.py`` for how.
+"""
+
+from .encoded import Corpus, ScanResult, scan
+from .readers import BrownCorpus, LineSentence, PathLineSentences, Text8Corpus
+from .report import CorpusChangedError, CorpusNotFoundError, CorpusReport
+from .vocabulary import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP, Vocabulary
+
+__all__ = [
+    "RULE_DEFAULT",
+    "RULE_DISCARD",
+    "RULE_KEEP",
+    "BrownCorpus",
+    "Corpus",
+    "CorpusChangedError",
+    "CorpusNotFoundError",
+    "CorpusReport",
+    "LineSentence",
+    "PathLineSentences",
+    "ScanResult",
+    "Text8Corpus",
+    "Vocabulary",
+    "scan",
+]
