@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 Job = dict
@@ -188,7 +188,7 @@ def run(job: Job) -> dict:
             times.append((time.perf_counter(), time.process_time()))
             words, vectors, num_tokens = end.value
     (vocab_wall, vocab_cpu), (train_wall, train_cpu), (save_wall, _) = (
-        (b[0] - a[0], b[1] - a[1]) for a, b in zip(times, times[1:], strict=False)
+        (b[0] - a[0], b[1] - a[1]) for a, b in pairwise(times)
     )
     if job["tool"] == "fasttext":  # its training call made the vocabulary once more
         train_wall, train_cpu = train_wall - vocab_wall, train_cpu - vocab_cpu
