@@ -55,7 +55,7 @@ class WordPairScores(tuple):
 def pair_cosines(first: NDArray, second: NDArray, vectors: NDArray) -> NDArray:
     """Cosine of row ``first[i]`` and row ``second[i]``; 0 where a row is zero.
 
-    Calculated in float64 from the rows alone, so that a word's cosine with itself is exactly 1 and that of (a, b) exactly
+    Calculated in float64 from the rows alone, so that a word's cosine with itself is exactly 1 and that of (a, b) is
     that of (b, a): ranks must not hang on rounding.
 
     Parameters

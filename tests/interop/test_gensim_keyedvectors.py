@@ -277,13 +277,15 @@ def write_pairs(path, sep="\t"):
     return str(path)
 
 
-@pytest.mark.parametrize("options", [{}, dict(dummy4unknown=True), dict(restrict_vocab=200), dict(case_insensitive=False)])
+@pytest.mark.parametrize(
+    "options", [{}, dict(dummy4unknown=True), dict(restrict_vocab=200), dict(case_insensitive=False)]
+)
 def test_word_pairs(ours, theirs, tmp_path, options):
     if options.get("case_insensitive") is False:
         for kv in (ours, theirs):
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")
-                kv.add_vectors(["W7", "W14", "W21", "W28"], MATRIX[:4] + 1)
+                kv.add_vectors([f"W{i}" for i in range(0, V, 2)], MATRIX[::2] + 1)
             kv.fill_norms(force=True)
     path = write_pairs(tmp_path / "pairs.tsv")
     a, b = ours.evaluate_word_pairs(path, **options), theirs.evaluate_word_pairs(path, **options)
@@ -313,7 +315,9 @@ def analogy_file(path):
     return str(path)
 
 
-@pytest.mark.parametrize("options", [{}, dict(dummy4unknown=True), dict(restrict_vocab=150), dict(case_insensitive=False)])
+@pytest.mark.parametrize(
+    "options", [{}, dict(dummy4unknown=True), dict(restrict_vocab=150), dict(case_insensitive=False)]
+)
 def test_word_analogies(ours, theirs, tmp_path, options):
     for kv in (ours, theirs):  # other spellings of words, near them: they must be passed over as answers
         with warnings.catch_warnings():
