@@ -30,7 +30,7 @@ def allocate_rows(n: int, dim: int) -> np.ndarray:
     -------
     array of float32, shape (n, dim), C-contiguous
     """
-    return _buffer(n * stride_of(dim))[: n * dim].reshape(n, dim)
+    return _buffer(n * stride_of(dim)).view(np.ndarray)[: n * dim].reshape(n, dim)
 
 
 def padded(vectors: np.ndarray) -> np.ndarray:
@@ -51,7 +51,7 @@ def padded(vectors: np.ndarray) -> np.ndarray:
     stride = stride_of(dim)
     buffer = _buffer_of(vectors, n * stride)
     if buffer is None:
-        buffer = _buffer(n * stride)
+        buffer = _buffer(n * stride).view(np.ndarray)
         buffer[: n * dim].reshape(n, dim)[...] = vectors
     _engine.pad_rows(buffer, n, dim, stride)
     return buffer[: n * stride].reshape(n, stride)
@@ -83,9 +83,11 @@ class _Buffer(np.ndarray):
 
 
 def _buffer(size: int) -> np.ndarray:
-    raw = np.empty(size * 4 + _CACHE_LINE, np.uint8)
+    # NumPy lets a view's base skip arrays of the view's own type, up to one whose base is of another type; so the marker
+    # must stand on another _Buffer, and views of the marker must be plain arrays, or they would not lead back to it.
+    raw = np.empty(size * 4 + _CACHE_LINE, np.uint8).view(_Buffer)
     start = -raw.ctypes.data % _CACHE_LINE
-    return raw[start : start + size * 4].view(np.float32).view(_Buffer)
+    return raw[start : start + size * 4].view(np.float32)
 
 
 def _buffer_of(array: np.ndarray, size: int) -> np.ndarray | None:
