@@ -10,7 +10,7 @@
 #define HAVE_NEON 1
 #endif
 
-/* Of a zero mask any value will do: the caller overwrites it. x86's tzcnt gives 64, bsf leaves rubbish, neither traps. */
+/* Of a zero mask any value will do: the caller overwrites it. tzcnt gives 64, bsf leaves rubbish, neither traps. */
 FE_INLINE int fe_ctz64(uint64_t x) {
 #ifdef FE_DEBUG
     return x ? __builtin_ctzll(x) : 0;
@@ -23,9 +23,10 @@ FE_INLINE int fe_ctz64(uint64_t x) {
 #endif
 }
 
-/* ---- one classifier per instruction set ------------------------------------------------------------------------------------------------- */
+/* ---- one classifier per instruction set ---- */
 
-/* Eight bytes at a time. For b = byte ^ c, the high bit of ((b & 0x7f..) + 0x7f..) | b is clear exactly when b == 0: no carry crosses bytes. */
+/* Eight bytes at a time. For b = byte ^ c, the high bit of ((b & 0x7f..) + 0x7f..) | b is clear exactly when b == 0: no
+   carry crosses bytes. */
 FE_INLINE uint64_t swar_nonzero(uint64_t b) {
     const uint64_t low = 0x7f7f7f7f7f7f7f7fULL;
     return ((b & low) + low) | b;
@@ -48,7 +49,8 @@ FE_INLINE void classify_scalar(const uint8_t *p, uint64_t *sep, uint64_t *newlin
 #endif
         uint64_t lf = ~swar_nonzero(w ^ ones * '\n') & high;
         uint64_t blank = ~swar_nonzero(w ^ ones * ' ') & high;
-        /* 9 <= byte <= 13: adding 0x7f - 8 sets the high bit from 9 on, adding 0x7f - 13 from 14 on; bytes >= 0x80 are excluded by ~w */
+        /* 9 <= byte <= 13: adding 0x7f - 8 sets the high bit from 9 on, adding 0x7f - 13 from 14 on; bytes >= 0x80 are
+           excluded by ~w */
         uint64_t from9 = (w & low) + ones * (0x7f - 8), from14 = (w & low) + ones * (0x7f - 13);
         uint64_t control = from9 & ~from14 & ~w & high;
         s |= swar_bits(blank | control) << (8 * i);
@@ -89,7 +91,8 @@ FE_INLINE void classify_sse2(const uint8_t *p, uint64_t *sep, uint64_t *newline)
 #define AVX512 __attribute__((target("avx512f,avx512bw,bmi,bmi2,popcnt,lzcnt")))
 
 AVX2 FE_INLINE void classify_avx2(const uint8_t *p, uint64_t *sep, uint64_t *newline) {
-    /* A byte is a separator when it equals the table's entry for its low nibble; pshufb gives 0 for bytes >= 0x80, which equals none of them. */
+    /* A byte is a separator when it equals the table's entry for its low nibble; pshufb gives 0 for bytes >= 0x80,
+       which equals none of them. */
     const __m256i table = _mm256_setr_epi8(' ', -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, 11, 12, 13, -1, -1,
                                            ' ', -1, -1, -1, -1, -1, -1, -1, -1, 9, 10, 11, 12, 13, -1, -1);
     const __m256i lf = _mm256_set1_epi8('\n');
@@ -123,7 +126,7 @@ AVX512 FE_INLINE void classify_avx512(const uint8_t *p, uint64_t *sep, uint64_t 
 #endif /* HAVE_X86 */
 
 #ifdef HAVE_NEON
-FE_INLINE uint64_t neon_mask(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d) { /* four compare results -> 64 bits */
+FE_INLINE uint64_t neon_mask(uint8x16_t a, uint8x16_t b, uint8x16_t c, uint8x16_t d) { /* 4 comparisons -> 64 bits */
     const uint8_t weights[16] = {1, 2, 4, 8, 16, 32, 64, 128, 1, 2, 4, 8, 16, 32, 64, 128};
     const uint8x16_t w = vld1q_u8(weights);
     uint8x16_t ab = vpaddq_u8(vandq_u8(a, w), vandq_u8(b, w)), cd = vpaddq_u8(vandq_u8(c, w), vandq_u8(d, w));
@@ -148,7 +151,7 @@ FE_INLINE void classify_neon(const uint8_t *p, uint64_t *sep, uint64_t *newline)
 #include "fe_tokens_scan.inc.h"
 #endif
 
-/* ---- choice at run time ----------------------------------------------------------------------------------------------------------------- */
+/* ---- choice at run time ---- */
 
 static const char *const NAMES[] = {"avx512", "avx2", "sse2", "neon", "scalar"};
 
@@ -192,7 +195,7 @@ fe_scan_fn fe_scan_get(const char *name) {
     return NULL;
 }
 
-/* ---- small helpers ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- small helpers ---- */
 
 int fe_utf8_valid(const uint8_t *p, size_t n) {
     size_t i = 0;
@@ -242,7 +245,9 @@ int64_t fe_after_last_separator(const uint8_t *text, int64_t lo, int64_t hi) {
 int64_t fe_utf8_encode(const void *points, int kind, int64_t n, uint8_t *out) {
     uint8_t *p = out;
     for (int64_t i = 0; i < n; i++) {
-        uint32_t c = kind == 1 ? ((const uint8_t *)points)[i] : kind == 2 ? ((const uint16_t *)points)[i] : ((const uint32_t *)points)[i];
+        uint32_t c = kind == 1   ? ((const uint8_t *)points)[i]
+                     : kind == 2 ? ((const uint16_t *)points)[i]
+                                 : ((const uint32_t *)points)[i];
         if (c < 0x80) {
             *p++ = (uint8_t)c;
         } else if (c < 0x800) {
@@ -264,7 +269,8 @@ int64_t fe_utf8_encode(const void *points, int kind, int64_t n, uint8_t *out) {
     return p - out;
 }
 
-int64_t fe_split_ends(const uint32_t *ends, int64_t n, int64_t n_tokens, int64_t max_len, int64_t *open, uint32_t *out) {
+int64_t fe_split_ends(const uint32_t *ends, int64_t n, int64_t n_tokens, int64_t max_len, int64_t *open,
+                      uint32_t *out) {
     int64_t start = -*open; /* where the open sentence began, seen from this block */
     int64_t k = 0;
     for (int64_t i = 0; i <= n; i++) {

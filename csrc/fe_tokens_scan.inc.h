@@ -22,8 +22,9 @@ SCAN_TARGET static int64_t SCAN_NAME(fe_scanner *s, const uint8_t *text, int64_t
         SCAN_PUT(0), SCAN_PUT(1), SCAN_PUT(2), SCAN_PUT(3), SCAN_PUT(4), SCAN_PUT(5), SCAN_PUT(6), SCAN_PUT(7);
         SCAN_PUT(8), SCAN_PUT(9), SCAN_PUT(10), SCAN_PUT(11), SCAN_PUT(12), SCAN_PUT(13), SCAN_PUT(14), SCAN_PUT(15);
         if (FE_UNLIKELY(n > 16)) {
-            SCAN_PUT(16), SCAN_PUT(17), SCAN_PUT(18), SCAN_PUT(19), SCAN_PUT(20), SCAN_PUT(21), SCAN_PUT(22), SCAN_PUT(23);
-            SCAN_PUT(24), SCAN_PUT(25), SCAN_PUT(26), SCAN_PUT(27), SCAN_PUT(28), SCAN_PUT(29), SCAN_PUT(30), SCAN_PUT(31);
+            SCAN_PUT(16), SCAN_PUT(17), SCAN_PUT(18), SCAN_PUT(19), SCAN_PUT(20), SCAN_PUT(21);
+            SCAN_PUT(22), SCAN_PUT(23), SCAN_PUT(24), SCAN_PUT(25), SCAN_PUT(26), SCAN_PUT(27);
+            SCAN_PUT(28), SCAN_PUT(29), SCAN_PUT(30), SCAN_PUT(31);
             if (FE_UNLIKELY(n > 32))
                 for (int i = 32; i < n; i++)
                     SCAN_PUT(i);

@@ -16,7 +16,7 @@ void fe_table_seed(uint64_t a, uint64_t b) {
     seed_b = b | 1;
 }
 
-/* ---- keys and hashes ---------------------------------------------------------------------------------------------------------------------- */
+/* ---- keys and hashes ---- */
 
 FE_INLINE uint64_t fold_multiply(uint64_t a, uint64_t b) {
 #ifdef _MSC_VER
@@ -107,7 +107,7 @@ uint64_t fe_hash(const uint8_t *word, uint32_t len) {
     return k.hash;
 }
 
-/* ---- the table ------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- the table ---- */
 
 FE_INLINE uint64_t slots_of(const fe_table *t) {
     return (uint64_t)1 << (64 - t->shift);
@@ -174,7 +174,8 @@ FE_INLINE int same(const fe_table *t, const fe_slot *s, const key *k) {
     return s->k0 == k->k0 && s->len == k->len && memcmp(t->arena + s->k1, k->word, k->len) == 0;
 }
 
-/* The slot of k, or the free one where it belongs. An empty word is all zeros, as a free slot is: hence the look at id1. */
+/* The slot of k, or the free one where it belongs. An empty word is all zeros, as a free slot is: hence the look at
+   id1. */
 FE_INLINE fe_slot *probe(const fe_table *t, const key *k) {
     uint64_t mask = slots_of(t) - 1, at = k->hash >> t->shift;
     fe_slot *s = t->slots + at;
@@ -244,8 +245,8 @@ static fe_status count_batch(fe_table *t, const key *keys, int64_t n, int64_t po
     return FE_OK;
 }
 
-fe_status fe_table_text(fe_table *t, fe_scan_fn scan, fe_scanner *scanner, const uint8_t *text, int64_t begin, int64_t end, int64_t position,
-                        int32_t *ids) {
+fe_status fe_table_text(fe_table *t, fe_scan_fn scan, fe_scanner *scanner, const uint8_t *text, int64_t begin,
+                        int64_t end, int64_t position, int32_t *ids) {
     uint32_t edges[PIECE + 128];
     key keys[PIECE / 2 + 2];
     int64_t open = 0; /* 1: edges[0] is the start of a token that ends in a later piece */
@@ -274,7 +275,8 @@ fe_status fe_table_text(fe_table *t, fe_scan_fn scan, fe_scanner *scanner, const
     return FE_OK;
 }
 
-fe_status fe_table_tokens(fe_table *t, const uint8_t *bytes, const uint32_t *lengths, int64_t n, int64_t position, int32_t *ids) {
+fe_status fe_table_tokens(fe_table *t, const uint8_t *bytes, const uint32_t *lengths, int64_t n, int64_t position,
+                          int32_t *ids) {
     key keys[BATCH];
     for (int64_t at = 0; at < n; at += BATCH) {
         int64_t m = n - at < BATCH ? n - at : BATCH;
@@ -340,7 +342,8 @@ fe_status fe_table_add(fe_table *t, const uint8_t *word, uint32_t len, int64_t c
 }
 
 fe_status fe_table_merge(fe_table *into, const fe_table *from, int32_t *map) {
-    /* Reserved for the worst case: growing while walking `from` in hash order would pile its words up in one end of a smaller table. */
+    /* Reserved for the worst case: growing while walking `from` in hash order would pile its words up in one end of a
+       smaller table. */
     fe_status st = fe_table_reserve(into, into->n + from->n);
     uint64_t slots = slots_of(from);
     for (uint64_t i = 0; st == FE_OK && i < slots; i++) {
@@ -378,7 +381,7 @@ void fe_table_columns(const fe_table *t, int64_t *counts, uint32_t *lengths, uin
     }
 }
 
-/* ---- order ------------------------------------------------------------------------------------------------------------------------------------ */
+/* ---- order ---- */
 
 typedef struct ranked {
     int64_t count;
@@ -447,7 +450,7 @@ fe_status fe_table_export(const fe_table *t, const int32_t *ids, int64_t n, cons
     return FE_OK;
 }
 
-/* ---- ids -------------------------------------------------------------------------------------------------------------------------------------- */
+/* ---- ids ---- */
 
 int64_t fe_remap(int32_t *ids, int64_t n, const int32_t *map, uint32_t *ends, int64_t n_ends) {
     int64_t kept = 0, i = 0;

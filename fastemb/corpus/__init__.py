@@ -1,6 +1,7 @@
 """The corpus room: readers, byte tokeniser, vocabulary, the encoded corpus.
 
-Any input becomes the same thing, once: int32 word ids with sentence offsets, in memory or in a cache file. See ``scan.py`` for how.
+Any input becomes the same thing, once: int32 word ids with sentence offsets, in memory or in a cache file. See
+``scan.py`` for how.
 """
 
 from .encoded import Corpus, ScanResult, scan

@@ -1,6 +1,7 @@
-"""Bindings of csrc/fe_tokens and csrc/fe_vocab: checks, buffers, and the one loop that needs Python objects (token lists).
+"""Bindings of csrc/fe_tokens and csrc/fe_vocab: checks, buffers, and the one loop that needs Python objects.
 
-Every long call drops the GIL. Nothing here is locked: a Table or Encoder belongs to one thread at a time, a finished Table may be read by many.
+Every long call drops the GIL. Nothing here is locked: a Table or Encoder belongs to one thread at a time, a finished
+Table may be read by many.
 """
 from cpython.bytes cimport PyBytes_AS_STRING, PyBytes_GET_SIZE
 from cpython.mem cimport PyMem_RawFree, PyMem_RawMalloc, PyMem_RawRealloc
@@ -24,50 +25,6 @@ cdef extern from "Python.h":
     object PyUnicode_DecodeUTF8(const char *, Py_ssize_t, const char *)
     object PyNumber_Index(object)
     long long PyLong_AsLongLongAndOverflow(object, int *) except? -1
-
-cdef extern from "fe_common.h":
-    ctypedef enum fe_status:
-        FE_OK, FE_NOMEM, FE_OVERFLOW
-
-cdef extern from "fe_tokens.h" nogil:
-    ctypedef struct fe_scanner:
-        uint64_t before
-        int64_t n_tokens
-        uint32_t *ends
-        int64_t n_ends
-        int64_t n_empty
-        int lines
-    ctypedef int64_t (*fe_scan_fn)(fe_scanner *, const uint8_t *, int64_t, int64_t, uint32_t *)
-    const char *const *fe_scan_names()
-    fe_scan_fn fe_scan_get(const char *)
-    int fe_utf8_valid(const uint8_t *, size_t)
-    int64_t fe_find_separator(const uint8_t *, int64_t, int64_t)
-    int64_t fe_after_last_separator(const uint8_t *, int64_t, int64_t)
-    int64_t fe_utf8_encode(const void *, int, int64_t, uint8_t *)
-    int64_t fe_split_ends(const uint32_t *, int64_t, int64_t, int64_t, int64_t *, uint32_t *)
-
-cdef extern from "fe_vocab.h" nogil:
-    ctypedef struct fe_table:
-        int64_t n
-        int shift
-        int64_t *first
-    void fe_table_seed(uint64_t, uint64_t)
-    fe_status fe_table_init(fe_table *, int64_t, int)
-    void fe_table_free(fe_table *)
-    fe_status fe_table_text(fe_table *, fe_scan_fn, fe_scanner *, const uint8_t *, int64_t, int64_t, int64_t, int32_t *)
-    fe_status fe_table_tokens(fe_table *, const uint8_t *, const uint32_t *, int64_t, int64_t, int32_t *)
-    fe_status fe_table_ints(fe_table *, const int64_t *, int64_t, int64_t, int32_t *)
-    int64_t fe_table_find(const fe_table *, const uint8_t *, uint32_t)
-    void fe_table_find_many(const fe_table *, const uint8_t *, const uint32_t *, int64_t, int32_t *)
-    void fe_table_find_ints(const fe_table *, const int64_t *, int64_t, int32_t *)
-    fe_status fe_table_add(fe_table *, const uint8_t *, uint32_t, int64_t, int64_t, int32_t *)
-    fe_status fe_table_merge(fe_table *, const fe_table *, int32_t *)
-    void fe_table_columns(const fe_table *, int64_t *, uint32_t *, uint8_t *, uint64_t *)
-    uint64_t fe_hash(const uint8_t *, uint32_t)
-    fe_status fe_table_sort(const fe_table *, int32_t *, int64_t, int)
-    fe_status fe_table_export(const fe_table *, const int32_t *, int64_t, const int64_t *, uint8_t *)
-    int64_t fe_remap(int32_t *, int64_t, const int32_t *, uint32_t *, int64_t)
-    int fe_ids_in_range(const int32_t *, int64_t, int32_t)
 
 SLACK = 64  # FE_TEXT_SLACK: bytes every text buffer has behind its last byte
 MAX_BLOCK = 2**31 - 4096
@@ -186,7 +143,8 @@ cdef class Table:
         if word.shape[0] >= 2**31:
             raise ValueError("a word of 2 GiB or more")
         cdef uint8_t none = 0
-        raise_status(fe_table_add(&self.t, &word[0] if word.shape[0] else &none, <uint32_t>word.shape[0], count, 0, &id))
+        cdef const uint8_t *p = &word[0] if word.shape[0] else &none
+        raise_status(fe_table_add(&self.t, p, <uint32_t>word.shape[0], count, 0, &id))
         return id
 
     def add_blob(self, const uint8_t[::1] blob, const int64_t[::1] offsets, const int64_t[::1] counts=None):
@@ -252,7 +210,10 @@ cdef class Encoder:
         name = None if version is None else version.encode()
         self.table = Table(ints, first)
         self.lines = lines
-        self.scan = fe_scan_get(NULL if name is None else <const char *>name)
+        cdef const char *c_name = NULL
+        if name is not None:
+            c_name = name
+        self.scan = fe_scan_get(c_name)
         if self.scan == NULL:
             raise ValueError(f"no tokeniser {version!r} on this machine; there are {', '.join(scan_versions())}")
         self._ids = np.empty(0, np.int32)
@@ -266,7 +227,7 @@ cdef class Encoder:
             self._ends = np.empty(tokens + 1, np.uint32)
 
     def text(self, const uint8_t[::1] text, int64_t begin, int64_t end, int64_t position=0):
-        """Encodes text[begin:end]; the buffer must go on for SLACK bytes. Returns (ids view, ends copy, empty lines)."""
+        """Encodes text[begin:end]; the buffer must go on for SLACK bytes. Returns (ids view, ends, empty lines)."""
         if not 0 <= begin <= end <= text.shape[0] - 64:
             raise ValueError("the text must lie inside its buffer, SLACK bytes before its end")
         if end - begin >= MAX_BLOCK:
@@ -314,7 +275,7 @@ cdef class Encoder:
 
 
 cdef class TokenBlock:
-    """A batch of sentences copied out of Python objects: token bytes (or int64 keys) end to end, lengths, sentence ends."""
+    """A batch of sentences copied out of Python objects: token bytes (or int64 keys) end to end, lengths, ends."""
     cdef uint8_t *data
     cdef uint32_t *lengths
     cdef uint32_t *ends
@@ -424,10 +385,10 @@ cdef class TokenBlock:
                 raise mixed(sentence, index, token, "strings")
             value = PyLong_AsLongLongAndOverflow(token if PyLong_Check(token) else PyNumber_Index(token), &overflow)
             if overflow:
-                raise ValueError(f"sentence {sentence}, token {index}: {token!r} does not fit in a signed 64-bit integer")
+                raise ValueError(f"sentence {sentence}, token {index}: {token!r} does not fit in 64 bits with a sign")
             self.kind = 2
             return self.put_int(value)
-        raise TypeError(f"sentence {sentence}, token {index} is {token!r:.80}, a {type(token).__name__}; tokens are str, bytes or int")
+        raise TypeError(f"sentence {sentence}, token {index} is {shown(token)}; tokens are str, bytes or int")
 
     cdef int close_sentence(self, int64_t start) except -1:
         cdef int64_t size
@@ -478,13 +439,13 @@ cdef class TokenBlock:
                 return self.put_sentence(sentence.tolist(), number)
         elif isinstance(sentence, (str, bytes)):
             raise ValueError(
-                f"sentence {number} is a {type(sentence).__name__}, {sentence[:60]!r}, where a list of tokens is expected; pass "
-                'lists of tokens, or tokenizer="whitespace" (or a callable) to have strings split, or a path to have a file read')
+                f"sentence {number} is {shown(sentence)}, where a list of tokens is expected; pass lists of tokens, or "
+                'tokenizer="whitespace" (or a callable) to have strings split, or a path to have a file read')
         else:
             try:
                 iterator = iter(sentence)
             except TypeError:
-                raise TypeError(f"sentence {number} is {sentence!r:.80}, a {type(sentence).__name__}; a sentence is a list of tokens") from None
+                raise TypeError(f"sentence {number} is {shown(sentence)}; a sentence is a list of tokens") from None
             for token in iterator:
                 self.put_token(token, number, index)
                 index += 1
@@ -504,8 +465,14 @@ cdef class TokenBlock:
 
 
 cdef object mixed(int64_t sentence, int64_t index, object token, str before):
-    return TypeError(f"sentence {sentence}, token {index} is {token!r:.80}, a {type(token).__name__}, after {before}: "
-                     "the keys of one corpus are all integers or all strings")
+    return TypeError(f"sentence {sentence}, token {index} is {shown(token)}, after {before}: the keys of one corpus "
+                     "are all integers or all strings")
+
+
+def shown(value):
+    """A value in an error message: cut, with its type."""
+    text = repr(value[:60] if isinstance(value, (str, bytes)) else value)
+    return f"{text[:80]}{'...' if len(text) > 80 else ''}, of type {type(value).__name__}"
 
 
 def as_keys(array, number=None):
@@ -532,7 +499,7 @@ cdef class IdBuffer:
         return self.size
 
     def resize_capacity(self, int64_t capacity):
-        """Reserves room; large blocks move by their page tables (mremap), not by copying. BufferError while exported."""
+        """Reserves room; glibc moves large blocks by their page tables (mremap). BufferError while exported."""
         if self.exports:
             raise BufferError("the id buffer is in use")
         capacity = max(capacity, self.size, 1)

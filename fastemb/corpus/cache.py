@@ -2,13 +2,16 @@
 
 Little-endian, one file::
 
-    0      magic "FEIDS\\x01\\r\\n" (8)   version u32   crc32 of the JSON u32   JSON offset u64   JSON bytes u64   crc32 of these 32 bytes u32
+    0      magic "FEIDS\\x01\\r\\n" (8)   version u32   crc32 of the JSON u32   JSON offset u64   JSON bytes u64
+    32     crc32 of the 32 bytes before, u32
     4096   ids, int32
-    ...    sections, each 8-byte aligned: sentence offsets int64, vocabulary (bytes uint8 + offsets int64, or integer keys int64), counts int64
+    ...    sections, each 8-byte aligned: sentence offsets int64, counts int64, and the words: bytes uint8 and their
+           offsets int64, or integer keys int64
     ...    JSON: the sections' places, sizes and crc32, the source's identity, the settings, the report
 
-It is written under a temporary name next to its place and renamed when complete, so a cache under its own name is whole. A cache whose source
-or settings differ from what is asked for is stale and is written anew; a damaged one likewise, with a warning; a file that is no cache is never overwritten.
+It is written under a temporary name next to its place and renamed when complete, so a cache under its own name is
+whole. A cache whose source or settings differ from what is asked for is stale and is written anew; a damaged one
+likewise, with a warning; a file that is no cache is never overwritten.
 """
 
 from __future__ import annotations
@@ -51,16 +54,27 @@ class CacheFile:
 
 
 def identity_of(plan: Plan, settings: dict[str, Any]) -> dict[str, Any] | None:
-    """What a cache of this source with these settings is known by; None when the source cannot be recognised (streams, iterables, callables)."""
-    if not isinstance(plan, FilePlan) or any(f.stream for f in plan.files) or any(callable(v) for v in settings.values()):
+    """What a cache of this source with these settings is known by; None for streams, iterables and callables."""
+    if (
+        not isinstance(plan, FilePlan)
+        or any(f.stream for f in plan.files)
+        or any(callable(v) for v in settings.values())
+    ):
         return None
     files = [[os.fsencode(os.path.abspath(f.path)).decode("latin-1"), f.size, f.mtime_ns] for f in plan.files]
     reader = {"newline_ends": plan.newline_ends, "max_sentence_length": plan.max_sentence_length}
     return json.loads(json.dumps({"files": files, "reader": reader, "settings": settings}))
 
 
-def write_cache(store: FileStore, n_ids: int, ids_crc: int, offsets: np.ndarray, vocabulary: Vocabulary, report: CorpusReport,
-                identity: dict[str, Any] | None) -> None:
+def write_cache(
+    store: FileStore,
+    n_ids: int,
+    ids_crc: int,
+    offsets: np.ndarray,
+    vocabulary: Vocabulary,
+    report: CorpusReport,
+    identity: dict[str, Any] | None,
+) -> None:
     """Adds the sections, the JSON and the preamble to a store that holds the final ids, and gives the file its name."""
     sections: dict[str, list[int]] = {"ids": [HEADER, 4 * n_ids, ids_crc]}
     at = HEADER + 4 * n_ids
@@ -76,7 +90,13 @@ def write_cache(store: FileStore, n_ids: int, ids_crc: int, offsets: np.ndarray,
         if raw.nbytes:
             pwrite_all(store.fd, raw, at)
         at += raw.nbytes
-    meta = {"format": "fastemb ids", "sections": sections, "identity": identity, "report": asdict(report), "total": vocabulary.total}
+    meta = {
+        "format": "fastemb ids",
+        "sections": sections,
+        "identity": identity,
+        "report": asdict(report),
+        "total": vocabulary.total,
+    }
     text = json.dumps(meta).encode()
     pwrite_all(store.fd, text, at)
     preamble = PREAMBLE.pack(MAGIC, VERSION, zlib.crc32(text), at, len(text))
@@ -102,7 +122,7 @@ def _read(fd: int) -> CacheFile:
     raw = head.tobytes()
     if got < 8 or raw[:8] != MAGIC:
         raise ValueError("not a fastemb id cache")
-    magic, version, json_crc, json_at, json_bytes = PREAMBLE.unpack(raw[: PREAMBLE.size])
+    _, version, json_crc, json_at, json_bytes = PREAMBLE.unpack(raw[: PREAMBLE.size])
     if got < len(raw) or struct.unpack("<I", raw[PREAMBLE.size :])[0] != zlib.crc32(raw[: PREAMBLE.size]):
         raise CacheDamaged("checksum of the header")
     if version != VERSION:
@@ -117,8 +137,13 @@ def _read(fd: int) -> CacheFile:
     offsets = _section(fd, sections["offsets"], np.int64, "offsets", size)
     counts = _section(fd, sections["counts"], np.int64, "counts", size)
     if "int_keys" in sections:
-        vocabulary = Vocabulary.from_parts(None, None, counts, int_keys=_section(fd, sections["int_keys"], np.int64, "int_keys", size),
-                                           total=meta["total"])
+        vocabulary = Vocabulary.from_parts(
+            None,
+            None,
+            counts,
+            int_keys=_section(fd, sections["int_keys"], np.int64, "int_keys", size),
+            total=meta["total"],
+        )
     else:
         vocabulary = Vocabulary.from_parts(
             _section(fd, sections["word_bytes"], np.uint8, "word_bytes", size),
@@ -127,7 +152,14 @@ def _read(fd: int) -> CacheFile:
             total=meta["total"],
         )
     at, nbytes, crc = sections["ids"]
-    if at != HEADER or nbytes % 4 or len(offsets) < 1 or offsets[0] != 0 or 4 * offsets[-1] != nbytes or np.any(np.diff(offsets) < 0):
+    if (
+        at != HEADER
+        or nbytes % 4
+        or len(offsets) < 1
+        or offsets[0] != 0
+        or 4 * offsets[-1] != nbytes
+        or np.any(np.diff(offsets) < 0)
+    ):
         raise CacheDamaged("the sentence offsets do not fit the ids")
     buffer, have = np.empty(1 << 20, np.uint8), 0
     for start in range(0, nbytes, len(buffer)):
@@ -141,7 +173,8 @@ def _read(fd: int) -> CacheFile:
 
 
 def open_cache(path: str) -> CacheFile:
-    """Opens and checks a cache, ids included. ``ValueError`` for another kind of file, ``CacheDamaged`` for a damaged one."""
+    """Opens and checks a cache, ids included. ``ValueError`` for another kind of file, ``CacheDamaged`` for a damaged
+    one."""
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
         return _read(fd)

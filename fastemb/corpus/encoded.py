@@ -41,22 +41,23 @@ class Corpus:
     source
         One of
 
-        * a path (``str``, ``bytes`` or ``PathLike``), a glob pattern, a directory (its files by name), a list of those, ``"-"`` for
-          standard input, a binary file object; gz, bz2, xz and zst are told by content;
+        * a path (``str``, ``bytes`` or ``PathLike``), a glob pattern, a directory (its files by name), a list of those,
+          ``"-"`` for standard input, a binary file object; gz, bz2, xz and zst are told by content;
         * an iterable of token lists, restartable or not (a generator is read once);
         * an iterable of strings, with `tokenizer`;
-        * id arrays: ``(ids, offsets)``, a 2-D integer array with one sentence a row, or a list of integer arrays; integers are keys, never positions;
+        * id arrays: ``(ids, offsets)``, a 2-D integer array with one sentence a row, or a list of integer arrays;
+          integers are keys, never positions;
         * ``LineSentence``, ``PathLineSentences``, ``Text8Corpus``, ``BrownCorpus``.
     vocabulary : Vocabulary, optional
         Encode with these words instead of counting a vocabulary; all cuts below are then ignored.
     min_count : int
         Rarer words are dropped.
     max_final_vocab : int, optional
-        Keep only so many words, the most frequent (ties by bytes). gensim raises min_count until the vocabulary fits and may
-        stay below; here the size is reached exactly.
+        Keep only so many words, the most frequent (ties by bytes). gensim raises min_count until the vocabulary fits
+        and may stay below; here the size is reached exactly.
     max_vocab_size : int, optional
-        gensim prunes while counting to save memory, which loses counts. Here counting is always exact, and the rarest words beyond this
-        size are dropped afterwards.
+        gensim prunes while counting to save memory, which loses counts. Here counting is always exact, and the rarest
+        words beyond this size are dropped afterwards.
     trim_rule : callable, optional
         ``trim_rule(word, count, min_count)`` -> ``RULE_DEFAULT``, ``RULE_DISCARD`` or ``RULE_KEEP``.
     keep : iterable of words
@@ -64,13 +65,15 @@ class Corpus:
     sorted_vocab : bool
         Ids by count, highest first, ties by bytes; else by first appearance.
     tokenizer : callable or "whitespace", optional
-        For strings (and the lines of files): ``tokenizer(text)`` gives the tokens. ``"whitespace"`` splits at ASCII white space, in C.
+        For strings (and the lines of files): ``tokenizer(text)`` gives the tokens. ``"whitespace"`` splits at ASCII
+        white space, in C.
     workers : int, optional
         Threads; default all CPUs. The result does not depend on it.
     cache : path or "auto", optional
-        None keeps the ids in memory. A path keeps them in a file that is reused by a later call with the same source (path, size,
-        modification time) and settings; a stale or damaged one is rewritten, a file that is no cache refused. ``"auto"`` moves them to a
-        temporary file when they outgrow `max_memory`, or two fifths of the memory or address space available.
+        None keeps the ids in memory. A path keeps them in a file that is reused by a later call with the same source
+        (path, size, modification time) and settings; a stale or damaged one is rewritten, a file that is no cache
+        refused. ``"auto"`` moves them to a temporary file when they outgrow `max_memory`, or two fifths of the memory
+        or address space available.
     max_memory : int, optional
         Bytes the ids may take in memory, with ``cache="auto"``.
     progress : callable, optional
@@ -79,8 +82,8 @@ class Corpus:
     Raises
     ------
     ValueError
-        Nothing to train on (an empty corpus, or no word reaches `min_count`), a string that names no file, strings without a
-        tokenizer, a damaged compressed file.
+        Nothing to train on (an empty corpus, or no word reaches `min_count`), a string that names no file, strings
+        without a tokenizer, a damaged compressed file.
     TypeError
         What is no corpus, a token that is no str, bytes or int, integers mixed with strings.
     CorpusChangedError
@@ -88,8 +91,9 @@ class Corpus:
 
     Notes
     -----
-    Tokens are separated by exactly the ASCII bytes space, ``\\t``, ``\\n``, ``\\v``, ``\\f``, ``\\r``; a line feed ends the sentence. Tokens and lines may
-    have any length. A byte order mark at the start of a file is skipped. Tokens that are not valid UTF-8 are kept, counted and reported.
+    Tokens are separated by exactly the ASCII bytes space, ``\\t``, ``\\n``, ``\\v``, ``\\f``, ``\\r``; a line feed ends
+    the sentence. Tokens and lines may have any length. A byte order mark at the start of a file is skipped. Tokens that
+    are not valid UTF-8 are kept, counted and reported.
 
     Examples
     --------
@@ -137,8 +141,14 @@ class Corpus:
         if vocabulary is not None and not len(vocabulary):
             raise ValueError("the given vocabulary is empty")
         keep = [keep] if isinstance(keep, (str, bytes)) else list(keep)
-        cuts: dict[str, Any] = dict(min_count=min_count, max_final_vocab=max_final_vocab, max_vocab_size=max_vocab_size,
-                                    trim_rule=trim_rule, keep=keep, sorted_vocab=bool(sorted_vocab))
+        cuts: dict[str, Any] = dict(
+            min_count=min_count,
+            max_final_vocab=max_final_vocab,
+            max_vocab_size=max_vocab_size,
+            trim_rule=trim_rule,
+            keep=keep,
+            sorted_vocab=bool(sorted_vocab),
+        )
         what = plan(source, tokenizer)
         path = None if cache is None or cache == "auto" else os.fsdecode(os.fspath(cache))
         identity = None
@@ -149,12 +159,23 @@ class Corpus:
 
         store = Store(path, (lambda: _memory_share(max_memory)) if cache == "auto" else None)
         try:
-            found = _scan.run(what, workers=n_workers, store=store, track_first=not sorted_vocab, progress=progress, block=_block,
-                              version=_version)
+            found = _scan.run(
+                what,
+                workers=n_workers,
+                store=store,
+                track_first=not sorted_vocab,
+                progress=progress,
+                block=_block,
+                version=_version,
+            )
             if vocabulary is None:
                 self.vocabulary, chosen, to_final = _choose(found, cuts, what)
             else:
-                self.vocabulary, chosen, to_final = vocabulary, Selection(np.empty(0, np.int32)), _fixed(found, vocabulary)
+                self.vocabulary, chosen, to_final = (
+                    vocabulary,
+                    Selection(np.empty(0, np.int32)),
+                    _fixed(found, vocabulary),
+                )
             counts, _, invalid = found.table.columns()
             report = _report(found, counts, invalid, to_final)
             if report.tokens_kept == 0:
@@ -169,8 +190,17 @@ class Corpus:
 
     # -- building
 
-    def _finish(self, store: Store, found: _scan.Scan, maps: list[np.ndarray], workers: int, report: CorpusReport, began: float,
-                path: str | None, identity: dict[str, Any] | None) -> None:
+    def _finish(
+        self,
+        store: Store,
+        found: _scan.Scan,
+        maps: list[np.ndarray],
+        workers: int,
+        report: CorpusReport,
+        began: float,
+        path: str | None,
+        identity: dict[str, Any] | None,
+    ) -> None:
         backend, blocks = store.backend, found.collector.blocks
         if isinstance(backend, MemoryStore):
             self._ids, self.offsets = backend.finish(blocks, maps, workers)
@@ -178,8 +208,12 @@ class Corpus:
         else:
             self.num_tokens, self.offsets, crc = backend.finish(blocks, maps, workers)
         self.offsets.setflags(write=False)
-        report = _replace(report, tokens_kept=self.num_tokens, sentences_dropped=report.sentences + report.sentences_split - self.num_sentences,
-                          seconds=time.perf_counter() - began)
+        report = _replace(
+            report,
+            tokens_kept=self.num_tokens,
+            sentences_dropped=report.sentences + report.sentences_split - self.num_sentences,
+            seconds=time.perf_counter() - began,
+        )
         self.report = report
         if isinstance(backend, FileStore):
             if path is not None:
@@ -229,7 +263,7 @@ class Corpus:
 
     @classmethod
     def count(cls, source: Any, **options: Any) -> Vocabulary:
-        """All words of `source` with their counts (``min_count=1`` unless given), without keeping ids. Options as in ``scan``."""
+        """All words of `source` with their counts (``min_count=1`` unless given). Options as in ``scan``."""
         options.setdefault("min_count", 1)
         return scan(source, **options).vocabulary
 
@@ -267,8 +301,9 @@ class Corpus:
     def read(self, lo: int, hi: int, out: Any = None) -> np.ndarray:
         """int32 (hi - lo,): the ids of tokens lo..hi.
 
-        A view for a corpus in memory; for one in a file they are read into `out` (an int32 buffer of at least that length; made when not
-        given). Safe from several threads, without the GIL. ``CorpusChangedError`` when the file is no longer the one that was written.
+        A view for a corpus in memory; for one in a file they are read into `out`, an int32 buffer of at least that
+        length (made when not given). Safe from several threads, without the GIL. ``CorpusChangedError`` when the
+        file is no longer the one that was written.
         """
         if not 0 <= lo <= hi <= self.num_tokens:
             raise IndexError(f"tokens {lo}..{hi} of a corpus of {self.num_tokens}")
@@ -288,13 +323,17 @@ class Corpus:
             with self._lock:
                 got = pread_into(self._fd, out, HEADER + 4 * lo)
         if got != 4 * (hi - lo) or not ids_in_range(out, len(self.vocabulary)):
-            raise CorpusChangedError(f"corpus changed: the id cache {self._path or '(temporary file)'} is cut or was overwritten")
+            raise CorpusChangedError(
+                f"corpus changed: the id cache {self._path or '(temporary file)'} is cut or was overwritten"
+            )
         return out
 
     def _check(self) -> None:
         st = os.fstat(self._fd)
         if self._stamp != (st.st_size, st.st_mtime_ns):
-            raise CorpusChangedError(f"corpus changed: the id cache {self._path or '(temporary file)'} was written to since it was opened")
+            raise CorpusChangedError(
+                f"corpus changed: the id cache {self._path or '(temporary file)'} was written to since it was opened"
+            )
 
     def __len__(self) -> int:
         return self.num_sentences
@@ -311,9 +350,8 @@ class Corpus:
 
     def __repr__(self) -> str:
         where = "memory" if self.in_memory else (self._path or "a temporary file")
-        return (
-            f"<Corpus of {self.num_tokens:,} tokens in {self.num_sentences:,} sentences, {len(self.vocabulary):,} words, ids in {where}>"
-        )
+        size = f"{self.num_tokens:,} tokens in {self.num_sentences:,} sentences, {len(self.vocabulary):,} words"
+        return f"<Corpus of {size}, ids in {where}>"
 
 
 def scan(
@@ -347,9 +385,17 @@ def scan(
     n_workers = resolve_workers(workers)
     check_selection(min_count, max_final_vocab, max_vocab_size, trim_rule)
     what = plan(source, tokenizer)
-    cuts: dict[str, Any] = dict(min_count=min_count, max_final_vocab=max_final_vocab, max_vocab_size=max_vocab_size, trim_rule=trim_rule,
-                                keep=keep, sorted_vocab=sorted_vocab)
-    found = _scan.run(what, workers=n_workers, store=None, track_first=not sorted_vocab, progress=progress, block=_block)
+    cuts: dict[str, Any] = dict(
+        min_count=min_count,
+        max_final_vocab=max_final_vocab,
+        max_vocab_size=max_vocab_size,
+        trim_rule=trim_rule,
+        keep=keep,
+        sorted_vocab=sorted_vocab,
+    )
+    found = _scan.run(
+        what, workers=n_workers, store=None, track_first=not sorted_vocab, progress=progress, block=_block
+    )
     vocabulary, chosen, to_final = _choose(found, cuts, what)
     counts, _, invalid = found.table.columns()
     report = _replace(_report(found, counts, invalid, to_final), seconds=time.perf_counter() - began)
@@ -376,7 +422,12 @@ def _memory_share(max_memory: int | None) -> int:
 def _identity(what: Plan, cuts: dict[str, Any], vocabulary: Vocabulary | None) -> dict[str, Any] | None:
     import zlib
 
-    settings = dict(cuts, keep=[k if isinstance(k, int) else k.decode("latin-1") if isinstance(k, bytes) else ascii(k) for k in cuts["keep"]])
+    settings = dict(
+        cuts,
+        keep=[
+            k if isinstance(k, int) else k.decode("latin-1") if isinstance(k, bytes) else ascii(k) for k in cuts["keep"]
+        ],
+    )
     if vocabulary is not None:
         columns = (vocabulary.int_keys,) if vocabulary.is_int else (vocabulary.blob, vocabulary.offsets)
         settings = {"vocabulary": [zlib.crc32(np.ascontiguousarray(c)) for c in (*columns, vocabulary.counts)]}
@@ -395,7 +446,11 @@ def _choose(found: _scan.Scan, cuts: dict[str, Any], what: Plan) -> tuple[Vocabu
     to_final[chosen.order] = np.arange(len(chosen.order), dtype=np.int32)
     if not len(chosen.order):
         report = _report(found, counts, np.zeros(len(table), np.bool_), to_final)
-        reason = f"reaches min_count={cuts['min_count']}" if cuts["trim_rule"] is None else f"passes trim_rule and min_count={cuts['min_count']}"
+        reason = (
+            f"reaches min_count={cuts['min_count']}"
+            if cuts["trim_rule"] is None
+            else f"passes trim_rule and min_count={cuts['min_count']}"
+        )
         raise ValueError(_nothing(what, report, reason))
     vocabulary = Vocabulary._from_table(table, chosen.order, counts, tokens)
     vocabulary._remember_dropped(table, counts, np.flatnonzero(to_final < 0))
@@ -405,7 +460,9 @@ def _choose(found: _scan.Scan, cuts: dict[str, Any], what: Plan) -> tuple[Vocabu
 def _fixed(found: _scan.Scan, vocabulary: Vocabulary) -> np.ndarray:
     if len(found.table) and found.table.ints != vocabulary.is_int:
         kinds = ("strings", "integers")
-        raise TypeError(f"the corpus has {kinds[found.table.ints]}, the given vocabulary {kinds[vocabulary.is_int]} as keys")
+        raise TypeError(
+            f"the corpus has {kinds[found.table.ints]}, the given vocabulary {kinds[vocabulary.is_int]} as keys"
+        )
     if not len(found.table):
         return np.empty(0, np.int32)
     where = _table_of(vocabulary).merge(found.table)
@@ -441,15 +498,19 @@ def _nothing(what: Plan, report: CorpusReport, reason: str) -> str:
     if report.tokens_read == 0:
         size = f"{report.bytes_read:,} bytes and " if report.bytes_read else ""
         return (
-            f"the corpus {what.name} is empty: {size}{report.sentences + report.empty_sentences:,} sentences read, no token among them. Give it text: "
-            "words separated by white space, a sentence a line, or lists of tokens"
+            f"the corpus {what.name} is empty: {size}{report.sentences + report.empty_sentences:,} sentences read, no "
+            "token among them. Give it text: words separated by white space, a sentence a line, or lists of tokens"
         )
     assert report.most_frequent is not None
     word, count = report.most_frequent
-    advice = f"lower min_count to {count} or less, or give more text" if "min_count" in reason else "give the vocabulary of this kind of text"
+    advice = (
+        f"lower min_count to {count} or less, or give more text"
+        if "min_count" in reason
+        else "give the vocabulary of this kind of text"
+    )
     return (
-        f"no word {reason}: {report.tokens_read:,} tokens read from {what.name}, {report.types:,} different words, the most frequent, {word!r}, "
-        f"occurs {count:,} times; {advice}"
+        f"no word {reason}: {report.tokens_read:,} tokens read from {what.name}, {report.types:,} different words, the "
+        f"most frequent, {word!r}, occurs {count:,} times; {advice}"
     )
 
 
@@ -457,7 +518,7 @@ def _log(report: CorpusReport, chosen: Selection, vocabulary: Vocabulary) -> Non
     logger.info("corpus read: %s", report)
     if report.invalid_utf8_tokens:
         logger.warning(
-            "%s tokens are not valid UTF-8; they are kept, their words hold surrogate escapes (errors='surrogateescape' gives the bytes back)",
+            "%s tokens are not valid UTF-8; they are kept, encode('utf-8', 'surrogateescape') gives their bytes back",
             f"{report.invalid_utf8_tokens:,}",
         )
     if chosen.over_max_vocab_size:
@@ -465,5 +526,3 @@ def _log(report: CorpusReport, chosen: Selection, vocabulary: Vocabulary) -> Non
     if chosen.over_max_final_vocab:
         logger.info("max_final_vocab left out %s words that reach min_count", f"{chosen.over_max_final_vocab:,}")
     logger.debug("vocabulary of %s words", f"{len(vocabulary):,}")
-
-

@@ -43,7 +43,8 @@ def address_space_left() -> int | None:
 
 
 def available() -> int | None:
-    """Bytes this process can still take: the least of free memory, its cgroup's room and its address space; None when nothing is known."""
+    """Bytes this process can still take: the least of free memory, its cgroup's room and its address space; None when
+    nothing is known."""
     found = []
     try:
         with open("/proc/meminfo") as f:

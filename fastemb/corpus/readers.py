@@ -9,7 +9,16 @@ import stat
 from collections.abc import Iterator
 from typing import Any, BinaryIO
 
-__all__ = ["BrownCorpus", "LineSentence", "PathLineSentences", "Text8Corpus", "compression_of", "list_directory", "open_stream", "open_text"]
+__all__ = [
+    "BrownCorpus",
+    "LineSentence",
+    "PathLineSentences",
+    "Text8Corpus",
+    "compression_of",
+    "list_directory",
+    "open_stream",
+    "open_text",
+]
 
 BOM = b"\xef\xbb\xbf"
 SEPARATORS = b" \t\n\v\f\r"
@@ -20,12 +29,15 @@ def compression_of(head: bytes) -> str | None:
     """``"gz"``, ``"bz2"``, ``"xz"``, ``"zst"`` or None, from a file's first bytes (16 are enough)."""
     if head.startswith(b"\x1f\x8b\x08"):
         return "gz"
-    # text may begin with "BZh"; a bzip2 stream goes on with a level and the magic of its first block (pi) or of its end (sqrt pi)
+    # text may begin with "BZh"; a bzip2 stream goes on with a level and the magic of its first block (pi) or of its end
+    # (sqrt pi)
     if head[:3] == b"BZh" and head[3:4] in b"123456789" and head[4:10] in (b"1AY&SY", b"\x17\x72\x45\x38\x50\x90"):
         return "bz2"
     if head.startswith(b"\xfd7zXZ\x00"):
         return "xz"
-    if head.startswith(b"\x28\xb5\x2f\xfd") or (head[1:4] == b"\x2a\x4d\x18" and head[:1] >= b"\x50" and head[:1] <= b"\x5f"):
+    if head.startswith(b"\x28\xb5\x2f\xfd") or (
+        head[1:4] == b"\x2a\x4d\x18" and head[:1] >= b"\x50" and head[:1] <= b"\x5f"
+    ):
         return "zst"
     return None
 
@@ -37,7 +49,9 @@ def _zstd() -> Any:
         try:
             from backports import zstd
         except ImportError:
-            raise ImportError("reading .zst needs Python 3.14 or an extra package: pip install 'fastemb[zstd]'") from None
+            raise ImportError(
+                "reading .zst needs Python 3.14 or an extra package: pip install 'fastemb[zstd]'"
+            ) from None
     return zstd
 
 
@@ -102,7 +116,7 @@ class _Replayed(io.RawIOBase):
 
 
 def open_stream(raw: Any) -> tuple[Any, _Replayed]:
-    """(file object giving text bytes, counter of the bytes taken from `raw`) of any binary file object; need not be seekable."""
+    """(file object giving text bytes, counter of the bytes taken from `raw`) of any binary file object, pipes too."""
     head = b""
     while len(head) < HEAD:
         more = raw.read(HEAD - len(head))
@@ -124,7 +138,11 @@ def open_text(path: Any) -> BinaryIO:
         stream: Any = open_stream(sys.stdin.buffer)[0]
     else:
         stream = open_stream(open(path, "rb", buffering=0))[0]
-    text = stream if isinstance(stream, io.BufferedIOBase) and hasattr(stream, "peek") else io.BufferedReader(stream, 1 << 18)
+    text = (
+        stream
+        if isinstance(stream, io.BufferedIOBase) and hasattr(stream, "peek")
+        else io.BufferedReader(stream, 1 << 18)
+    )
     if text.peek(3)[:3] == BOM:
         text.read(3)
     return text  # type: ignore[return-value]
@@ -175,8 +193,9 @@ class LineSentence:
 
     Notes
     -----
-    Iterating gives lists of ``str``. Handed to ``Corpus`` or a model, a reader of a path is not iterated: the file is read in C,
-    with the same result. Only ASCII white space separates; gensim's ``str.split`` also splits at U+00A0 and the like.
+    Iterating gives lists of ``str``. Handed to ``Corpus`` or a model, a reader of a path is not iterated: the file is
+    read in C, with the same result. Only ASCII white space separates; gensim's ``str.split`` also splits at U+00A0 and
+    the like.
     """
 
     newline_ends = True
@@ -205,7 +224,8 @@ class LineSentence:
 
 
 class PathLineSentences(LineSentence):
-    """``LineSentence`` over a file or all files of a directory, in the order of their names; hidden files and subdirectories are left out."""
+    """``LineSentence`` over a file or all files of a directory, in the order of their names; hidden files and
+    subdirectories are left out."""
 
     def _paths(self) -> list[Any]:
         path = os.fspath(self.source)
@@ -221,7 +241,10 @@ class PathLineSentences(LineSentence):
 
 
 class Text8Corpus:
-    """A text whose line ends mean nothing (the text8 file has none), cut into sentences of ``max_sentence_length`` words (10,000 as in gensim)."""
+    """A text whose line ends mean nothing (text8 has none), cut into sentences of ``max_sentence_length`` words.
+
+    10,000 words as in gensim; the last sentence is what is left.
+    """
 
     newline_ends = False
     limit = None
@@ -255,9 +278,9 @@ class Text8Corpus:
 
 
 class BrownCorpus:
-    """Sentences of the Brown corpus as NLTK ships it (``word/TAG`` tokens): lower-cased words with two-letter tags, punctuation left out.
+    """The Brown corpus as NLTK ships it (``word/TAG`` tokens): lower-cased words with two-letter tags, no punctuation.
 
-    The rules are gensim's: a token is kept when it has one slash and its tag begins with two letters.
+    The rules are gensim's: a token is kept when it has one slash and the first two characters of its tag are letters.
     """
 
     def __init__(self, dirname: Any) -> None:

@@ -8,7 +8,8 @@ __all__ = ["CorpusChangedError", "CorpusNotFoundError", "CorpusReport"]
 
 
 class CorpusNotFoundError(FileNotFoundError, ValueError):
-    """A string given as corpus names no file, directory or glob match. Both a ``ValueError`` and a ``FileNotFoundError``."""
+    """A string given as corpus names no file, directory or glob match. Both a ``ValueError`` and a
+    ``FileNotFoundError``."""
 
 
 class CorpusChangedError(OSError):
@@ -19,10 +20,10 @@ class CorpusChangedError(OSError):
 class CorpusReport:
     """Every token that was read is accounted for here.
 
-    ``tokens_read == tokens_kept + tokens_oov``; ``types`` counts the different words read, ``types_dropped`` those of them that are not in
-    the vocabulary. ``bytes_read`` is bytes of text after decompression (0 for Python objects). ``sentences`` counts sentences with at
-    least one token, of which ``sentences_dropped`` had no word of the vocabulary; ``sentences_split`` is how many extra sentences a
-    ``max_sentence_length`` of the reader made.
+    ``tokens_read == tokens_kept + tokens_oov``; ``types`` counts the different words read, ``types_dropped`` those of
+    them that are not in the vocabulary. ``bytes_read`` is bytes of text after decompression (0 for Python objects).
+    ``sentences`` counts sentences with at least one token, of which ``sentences_dropped`` had no word of the
+    vocabulary; ``sentences_split`` is how many extra sentences a ``max_sentence_length`` of the reader made.
     """
 
     bytes_read: int = 0
@@ -44,8 +45,8 @@ class CorpusReport:
         rate = self.tokens_read / self.seconds / 1e6 if self.seconds > 0 else 0.0
         text = (
             f"{self.tokens_read:,} tokens in {self.sentences:,} sentences, {self.types:,} different words, "
-            f"{self.types - self.types_dropped:,} kept ({self.tokens_kept:,} tokens, {self.tokens_oov:,} out of vocabulary); "
-            f"{self.seconds:.2f} s, {rate:.1f} M words/s"
+            f"{self.types - self.types_dropped:,} kept ({self.tokens_kept:,} tokens, {self.tokens_oov:,} out of "
+            f"vocabulary); {self.seconds:.2f} s, {rate:.1f} M words/s"
         )
         if self.invalid_utf8_tokens:
             text += f"; {self.invalid_utf8_tokens:,} tokens are not valid UTF-8"

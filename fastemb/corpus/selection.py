@@ -51,9 +51,10 @@ def select(
 ) -> Selection:
     """Words of `table` to keep.
 
-    In this order: the ``max_vocab_size`` most frequent stay candidates; `trim_rule` decides, or ``count >= min_count`` where it says
-    ``RULE_DEFAULT`` or is not given; of those the ``max_final_vocab`` most frequent stay. Words in `keep`, and those the rule wants kept, are never cut.
-    Ties are always decided by bytes, so the outcome does not depend on the number of workers.
+    In this order: the ``max_vocab_size`` most frequent stay candidates; `trim_rule` decides, or ``count >= min_count``
+    where it says ``RULE_DEFAULT`` or is not given; of those the ``max_final_vocab`` most frequent stay. Words in
+    `keep`, and those the rule wants kept, are never cut. Ties are always decided by bytes, so the outcome does not
+    depend on the number of workers.
     """
     check_selection(min_count, max_final_vocab, max_vocab_size, trim_rule)
     protected = np.zeros(len(table), np.bool_)
@@ -83,7 +84,9 @@ def select(
             elif verdict == RULE_DISCARD:
                 kept[i] = False
             elif verdict not in (RULE_DEFAULT, None):
-                raise ValueError(f"trim_rule returned {verdict!r} for {word!r}; RULE_DEFAULT (0), RULE_DISCARD (1) or RULE_KEEP (2) expected")
+                raise ValueError(
+                    f"trim_rule returned {verdict!r} for {word!r}: not RULE_DEFAULT (0), RULE_DISCARD (1) or RULE_KEEP (2)"
+                )
     kept |= protected
 
     order = np.flatnonzero(kept).astype(np.int32)

@@ -78,8 +78,8 @@ def _show(text: Any) -> str:
 
 def _not_found(text: str) -> CorpusNotFoundError:
     return CorpusNotFoundError(
-        f"no file or directory named {_show(text)}, and no file matches it as a pattern. If it is text, give a list of token lists "
-        '([["first", "sentence"], ...]) or a list of strings with tokenizer="whitespace"'
+        f"no file or directory named {_show(text)}, and no file matches it as a pattern. If it is text, give a list of "
+        'token lists ([["first", "sentence"], ...]) or a list of strings with tokenizer="whitespace"'
     )
 
 
@@ -124,7 +124,9 @@ def expand(path: Any) -> list[str]:
             return [path]
         files = list_directory(path)
         if not files:
-            raise CorpusNotFoundError(f"the directory {path!r} holds no files (hidden files and subdirectories are not read)")
+            raise CorpusNotFoundError(
+                f"the directory {path!r} holds no files (hidden files and subdirectories are not read)"
+            )
         return files
     if "\0" not in path and len(path) < 4096 and glob.has_magic(path):
         files = sorted(p for p in glob.glob(path, recursive=True) if os.path.isfile(p))
@@ -147,15 +149,17 @@ def _arrays(flat: np.ndarray, offsets: np.ndarray) -> ArrayPlan:
     offs = offsets.astype(np.int64)
     if len(offs) < 1 or offs[0] != 0 or offs[-1] != len(flat) or np.any(np.diff(offs) < 0):
         raise ValueError(
-            f"offsets must ascend from 0 to the number of ids, {len(flat)}: sentence s is ids[offsets[s]:offsets[s + 1]]. "
-            "(For two sentences given as two arrays use a list, not a tuple.)"
+            f"offsets must ascend from 0 to the number of ids, {len(flat)}: sentence s is ids[offsets[s]:offsets[s + 1]] "
+            "(for two sentences given as two arrays use a list, not a tuple)"
         )
     return ArrayPlan(flat, offs[1:], "id arrays")
 
 
 def _reader(source: Any) -> Plan | None:
     """Readers (ours, or gensim's by their attributes) whose result C gives exactly."""
-    if type(source) in (LineSentence, Text8Corpus) or (isinstance(source, LineSentence) and type(source).__iter__ is LineSentence.__iter__):
+    if type(source) in (LineSentence, Text8Corpus) or (
+        isinstance(source, LineSentence) and type(source).__iter__ is LineSentence.__iter__
+    ):
         if source.limit is not None:
             return None
         if type(source) is LineSentence and hasattr(source.source, "read"):
@@ -180,14 +184,16 @@ def _tokenized(texts: Iterable[Any], tokenizer: Callable[[str], Iterable[Any]]) 
         if isinstance(text, bytes):
             text = text.decode("utf-8", "surrogateescape")
         if not isinstance(text, str):
-            raise TypeError(f"item {number} is {text!r:.80}, a {type(text).__name__}; with a tokenizer the items are strings")
+            raise TypeError(
+                f"item {number} is {text!r:.80}, a {type(text).__name__}; with a tokenizer the items are strings"
+            )
         yield tokenizer(text)
 
 
 def _bad_source(source: Any) -> TypeError:
     return TypeError(
-        f"the corpus is {source!r:.80}, a {type(source).__name__}; expected a path, a list of paths, a binary file object, an iterable of token "
-        "lists, an iterable of strings with tokenizer=, or id arrays"
+        f"the corpus is {source!r:.80}, of type {type(source).__name__}; expected a path, a list of paths, a binary file "
+        "object, an iterable of token lists, an iterable of strings with tokenizer=, or id arrays"
     )
 
 
@@ -206,7 +212,9 @@ def plan(source: Any, tokenizer: Tokenizer = None) -> Plan:
         return FilePlan([describe(p) for p in files], name=_show(source))
     if hasattr(source, "read") or hasattr(source, "readinto"):
         if call:
-            raise ValueError("a tokenizer with a file object: pass its lines instead, Corpus((line.decode() for line in file), tokenizer=...)")
+            raise ValueError(
+                "a tokenizer with a file object: pass its lines, Corpus((line.decode() for line in file), tokenizer=...)"
+            )
         return StreamPlan(source, name="a file object")
     known = _reader(source)
     if known is not None:
@@ -218,7 +226,8 @@ def plan(source: Any, tokenizer: Tokenizer = None) -> Plan:
             return ArrayPlan(source.reshape(-1), np.arange(1, rows + 1, dtype=np.int64) * width, "an id array")
         if _is_ids(source):
             raise ValueError(
-                f"an integer array of {source.ndim} dimension(s): give (ids, offsets), a 2-D array with one sentence a row, or a list of arrays"
+                f"an integer array of {source.ndim} dimension(s): give (ids, offsets), a 2-D array with one sentence a row, "
+                "or a list of arrays"
             )
         return plan(source.tolist(), tokenizer)
     if isinstance(source, tuple) and len(source) == 2 and _is_ids(source[0]) and _is_ids(source[1]):
@@ -234,7 +243,11 @@ def plan(source: Any, tokenizer: Tokenizer = None) -> Plan:
             lengths = np.fromiter((len(x) for x in source), np.int64, len(source))
             # one flat copy costs 8 bytes a token; long lists go through the batches instead
             if lengths.sum() <= 1 << 22:
-                return ArrayPlan(np.concatenate([x.astype(np.int64, copy=False) for x in source]), np.cumsum(lengths), "a list of id arrays")
+                return ArrayPlan(
+                    np.concatenate([x.astype(np.int64, copy=False) for x in source]),
+                    np.cumsum(lengths),
+                    "a list of id arrays",
+                )
     elif not isinstance(source, Iterable) and not hasattr(source, "__getitem__"):
         raise _bad_source(source)
     if call:
@@ -245,11 +258,16 @@ def plan(source: Any, tokenizer: Tokenizer = None) -> Plan:
 
 
 def _paths(paths: list[Any], call: Callable[[str], Iterable[Any]] | None) -> Plan:
-    missing = [p for p in paths if isinstance(p, (str, bytes)) and os.fspath(p) != "-" and not _exists(os.fsdecode(p)) and not glob.has_magic(p)]
+    missing = [
+        p
+        for p in paths
+        if isinstance(p, (str, bytes)) and os.fspath(p) != "-" and not _exists(os.fsdecode(p)) and not glob.has_magic(p)
+    ]
     if missing and len(missing) == len(paths):
         raise CorpusNotFoundError(
             f"a list of strings, such as {_show(missing[0])}, that name no files. For sentences as strings pass "
-            'tokenizer="whitespace" (or a callable): Corpus(strings, tokenizer="whitespace"); for one sentence of tokens, [tokens]'
+            'tokenizer="whitespace" (or a callable): Corpus(strings, tokenizer="whitespace"); for one sentence of tokens, '
+            "[tokens]"
         )
     files = list(itertools.chain.from_iterable(expand(p) for p in paths))
     if call:

@@ -1,8 +1,9 @@
 """Where provisional ids go while a corpus is read, and how they become the final ones without a second copy.
 
-Blocks are appended in the order of the text with ids of the table of the worker that encoded them. When the vocabulary is known, each block
-is mapped in place through its worker's table and loses its out-of-vocabulary words; then the blocks close up. In memory that is one
-growing array (grown by moving pages, not bytes); in a file it is one pass of pread and pwrite over it.
+Blocks are appended in the order of the text with ids of the table of the worker that encoded them. When the vocabulary
+is known, each block is mapped in place through its worker's table and loses its out-of-vocabulary words; then the
+blocks close up. In memory that is one growing array (grown by moving pages, not bytes); in a file it is one pass of
+pread and pwrite over it.
 """
 
 from __future__ import annotations
@@ -231,7 +232,8 @@ class FileStore:
 
 
 class Store:
-    """A memory store that moves into a temporary file when it outgrows `limit` bytes, or a file store from the start."""
+    """A memory store that moves into a temporary file when it outgrows `limit` bytes, or a file store from the
+    start."""
 
     def __init__(self, path: str | None = None, limit: Callable[[], int] | int | None = None) -> None:
         self.backend: MemoryStore | FileStore = MemoryStore() if path is None else FileStore(path)

@@ -39,8 +39,8 @@ class Vocabulary:
 
     Notes
     -----
-    Strings are kept as their UTF-8 bytes with ``surrogateescape``: a word that is not valid UTF-8 in the corpus comes back as a
-    ``str`` with escapes, and is found again by it. Other lone surrogates are stored in their three-byte form.
+    Strings are kept as their UTF-8 bytes with ``surrogateescape``: a word that is not valid UTF-8 in the corpus comes
+    back as a ``str`` with escapes, and is found again by it. Other lone surrogates are stored in their three-byte form.
 
     Examples
     --------
@@ -96,9 +96,12 @@ class Vocabulary:
         self.total = int(counts.sum()) if total is None else int(total)
 
     @classmethod
-    def from_parts(cls, blob: Any, offsets: Any, counts: Any, *, int_keys: Any = None, total: int | None = None) -> Vocabulary:
-        """From the arrays files hold: (blob uint8, offsets int64 (V + 1,)) or int_keys int64 (V,), and counts int64 (V,).
+    def from_parts(
+        cls, blob: Any, offsets: Any, counts: Any, *, int_keys: Any = None, total: int | None = None
+    ) -> Vocabulary:
+        """From the arrays files hold.
 
+        (blob uint8, offsets int64 (V + 1,)) or int_keys int64 (V,), and counts int64 (V,).
         Raises ``ValueError`` when offsets do not fit the blob or a word occurs twice.
         """
         self = cls.__new__(cls)
@@ -140,8 +143,15 @@ class Vocabulary:
 
         table = _table_of(cls(frequencies.keys(), list(frequencies.values())))
         counts = table.columns()[0]
-        order = select(table, counts, min_count=min_count, max_final_vocab=max_final_vocab, trim_rule=trim_rule, keep=keep,
-                       sorted_vocab=sorted_vocab).order
+        order = select(
+            table,
+            counts,
+            min_count=min_count,
+            max_final_vocab=max_final_vocab,
+            trim_rule=trim_rule,
+            keep=keep,
+            sorted_vocab=sorted_vocab,
+        ).order
         return cls._from_table(table, order, counts, int(counts.sum()) if total is None else total)
 
     @classmethod
@@ -164,8 +174,8 @@ class Vocabulary:
     def updated(self, other: Vocabulary, *, min_count: int = 1, max_final_vocab: int | None = None) -> Vocabulary:
         """This vocabulary grown by another: the words here keep their ids, new ones follow, sorted.
 
-        Counts of words in both are added. New words need ``min_count`` in `other`; no more than ``max_final_vocab`` words altogether,
-        never fewer than there are here.
+        Counts of words in both are added. New words need ``min_count`` in `other`; no more than ``max_final_vocab``
+        words altogether, never fewer than there are here.
 
         >>> Vocabulary(["a", "b"], [5, 4]).updated(Vocabulary(["c", "b", "d"], [9, 2, 1]), min_count=2).words
         ['a', 'b', 'c']
@@ -327,7 +337,11 @@ class Vocabulary:
         if self._dropped is None:
             return None
         hashes, counts, complete = self._dropped
-        raw = np.int64(word.__index__()).tobytes() if self.is_int and not isinstance(word, (str, bytes)) else encode_word(word)
+        raw = (
+            np.int64(word.__index__()).tobytes()
+            if self.is_int and not isinstance(word, (str, bytes))
+            else encode_word(word)
+        )
         h = np.uint64(hash_word(raw))
         at = int(np.searchsorted(hashes, h))
         if at < len(hashes) and hashes[at] == h:
