@@ -1,8 +1,8 @@
 """The command line: ``fastemb COMMAND ...``.
 
 Each module here adds one command or a few related ones: ``add_parser(commands)``, and a function that gets the parsed
-arguments and returns an exit code. Nothing is computed in this package, it only parses, calls the library, and prints: results on
-stdout, progress and messages on stderr.
+arguments and returns an exit code. Nothing is computed in this package, it only parses, calls the library, and prints:
+results on stdout, progress and messages on stderr.
 
 Exit codes: 0 all went well; 1 an error in the data or the run, told in one line; 2 a wrong command line; 130 and 143
 interrupted; 141 the reader of stdout went away.

@@ -3,8 +3,8 @@
 Nobody should have to download anything to see word vectors. A Python installation carries some megabytes of real
 prose: docstrings, comments and messages of the standard library and of the installed packages, their README files, the
 language reference that ``help()`` shows; and most systems have more of it in ``/usr/share``. :func:`sources` lists
-those files in a fixed order, :func:`sentences` cleans them. Standard library only, since it has to work anywhere; a file that
-cannot be read is counted and passed over. Files are read, never imported or run.
+those files in a fixed order, :func:`sentences` cleans them. Standard library only, since it has to work anywhere; a
+file that cannot be read is counted and passed over. Files are read, never imported or run.
 """
 
 from __future__ import annotations
@@ -157,7 +157,8 @@ def python_prose(source: str) -> Iterator[str]:
     """Yield the comments and the prose strings (docstrings, help texts, messages) of a Python source text, in order.
 
     A regular expression tells strings from comments, several times faster than a parser and indifferent to the
-    version of the language. Neighbours with only white space between them, such as the lines of a comment, are one piece.
+    version of the language. Neighbours with only white space between them, such as the lines of a comment, are one
+    piece.
     """
     block: list[str] = []
     end = 0
