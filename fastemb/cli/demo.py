@@ -27,18 +27,20 @@ MAX_WORDS = 2_000_000  # reading more takes longer than it is worth in a first m
 BUDGET = {"scalar": 8_000_000, "neon": 20_000_000, "avx2": 25_000_000, "avx512": 30_000_000}
 MAX_SECONDS = 30.0  # on a machine slower than any of those
 
-NEIGHBORS_OF = ("list", "error", "file", "left", "thread", "january", "number", "remove")
+NEIGHBORS_OF = ("error", "month", "left", "socket", "float", "red", "directory", "thread", "remove", "true")
 ANALOGIES = (
     ("file", "files", "directory", "directories"),
     ("class", "classes", "method", "methods"),
-    ("read", "reading", "write", "writing"),
-    ("add", "added", "remove", "removed"),
-    ("min", "max", "minimum", "maximum"),
     ("is", "are", "was", "were"),
-    ("get", "gets", "return", "returns"),
-    ("decode", "encode", "unpickle", "pickle"),
-    ("int", "integer", "str", "string"),
+    ("set", "sets", "return", "returns"),
+    ("add", "added", "remove", "removed"),
+    ("read", "reading", "write", "writing"),
+    ("minimum", "maximum", "lower", "upper"),
+    ("first", "last", "start", "end"),
+    ("read", "write", "input", "output"),
+    ("true", "false", "success", "failure"),
     ("one", "two", "three", "four"),
+    ("create", "creates", "raise", "raises"),
 )
 
 
@@ -205,10 +207,10 @@ def train(args: argparse.Namespace, lines: list[str], words: int, simd: str) -> 
         model = Word2Vec(
             sg=1,
             vector_size=100,
-            window=5,
+            window=10,
             negative=5,
-            min_count=5,
-            alpha=0.025,
+            min_count=10,
+            alpha=0.05,
             epochs=epochs,
             seed=args.seed,
             workers=args.workers,

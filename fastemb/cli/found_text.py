@@ -36,13 +36,14 @@ _PROSE = (".txt", ".rst", ".md", ".pod", ".pm")
 _PLAIN_NAMES = re.compile(
     r"^(README|NEWS|FAQ|HACKING|TODO|AUTHORS|LICENSE|COPYING|NOTICE|METADATA|[A-Z]+GPL[-.\d]*)(\.gz)?$"
 )
-# data and code that calls itself text; word lists; change logs are lists of names and numbers rather than prose
+# data that calls itself text; word lists; change logs are lists of names and numbers rather than prose
 _SKIP_NAMES = re.compile(
     r"(changelog|copyright|requirements|entry_points|top_level|sources|record|words|wordlist)", re.I
 )
 _SKIP_DIRECTORIES = {
     "__pycache__",
     "lib2to3",
+    "encodings",  # tables of characters
     "idle_test",
     "locale",
     "include",

@@ -86,6 +86,17 @@ def add_parser(commands: Any) -> None:
     option(run, "--seed", int, "N", "seed of all randomness (default: 1)")
     option(run, "--workers", int, "N", "threads (default: every core)")
     option(run, "--max-seconds", float, "S", "stop training after this time")
+    run.add_argument(
+        "--init", metavar="FILE", help="start from the vectors in FILE, of any format, for the words they share"
+    )
+    run.add_argument("--freeze", choices=("init",), help="never change the rows taken from --init")
+    run.add_argument(
+        "--resume", action="store_true", help="finish the interrupted run saved in the output file, with its parameters"
+    )
+    run.add_argument(
+        "--cache", metavar="FILE", help="keep the corpus as ids in FILE, which a later run on the same corpus reuses"
+    )
+    run.add_argument("--max-memory", metavar="SIZE", type=memory, help="memory for ids and weights, such as 500M or 4G")
     run.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary on stderr")
 
     parser = add_command(
@@ -123,6 +134,16 @@ def add_vocabulary_options(group: Any) -> None:
     option(group, "--sorted-vocab", int, "0|1", "order words by frequency (1) or first appearance (0) (default: 1)")
 
 
+def memory(text: str) -> int:
+    """Bytes of ``"500M"``, ``"4G"``, ``"1000000"``; powers of 1024."""
+    units = {"K": 10, "M": 20, "G": 30, "T": 40}
+    number, unit = (text[:-1], text[-1].upper()) if text[-1:].upper() in units else (text, "")
+    try:
+        return int(float(number) * (1 << units.get(unit, 0)))
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500M or 4G") from None
+
+
 def keywords(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
     """The options of `names` that were given, as Python keywords."""
     return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -131,7 +152,7 @@ def keywords(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]
 VOCABULARY = ("min_count", "max_final_vocab", "max_vocab_size", "sorted_vocab")
 MODEL = (
     "algorithm", "loss", "sg", "hs", "vector_size", "window", "negative", "ns_exponent", "cbow_mean", "shrink_windows",
-    "epochs", "alpha", "min_alpha", "sample", "seed", "workers",
+    "epochs", "alpha", "min_alpha", "sample", "seed", "workers", "init", "freeze", "cache", "max_memory",
 )  # fmt: skip
 
 
@@ -185,7 +206,7 @@ def run_train(args: argparse.Namespace) -> int:
         )
     source = source_of(args.corpus)
     progress: Any = False if args.quiet else None
-    model = Word2Vec(**keywords(args, MODEL + VOCABULARY))  # checks the parameters
+    model = resumed(args) if args.resume else Word2Vec(**keywords(args, MODEL + VOCABULARY))  # checks the parameters
     check_output(args.output, args.corpus)
 
     started = time.monotonic()
@@ -193,13 +214,19 @@ def run_train(args: argparse.Namespace) -> int:
     previous = signal.signal(signal.SIGTERM, _terminate) if hasattr(signal, "SIGTERM") else None
     interrupted: KeyboardInterrupt | None = None
     try:
-        model.build_vocab(source, progress=progress)
+        if not args.resume:
+            model.build_vocab(source, progress=progress)
+            say(scan_summary(model, time.monotonic() - started))
         scanned = time.monotonic()
-        say(scan_summary(model, scanned - started))
         if args.output != "-":
             check_output(args.output, args.corpus, estimate(model, wanted))
         try:
-            model.train(progress=progress, **keywords(args, ("max_seconds",)))
+            model.train(
+                source if args.resume else None,
+                progress=progress,
+                resume=args.resume,
+                **keywords(args, ("max_seconds",)),
+            )
         except KeyboardInterrupt as error:
             interrupted = error
         trained = time.monotonic()
@@ -218,6 +245,23 @@ def run_train(args: argparse.Namespace) -> int:
         note(f"fastemb train: interrupted; the model as trained so far is saved to {where}")
         return 143 if isinstance(interrupted, Terminated) else 130
     return 0
+
+
+def resumed(args: argparse.Namespace) -> Any:
+    """The model in the output file, whose run is to be finished."""
+    import fastemb
+
+    given = [name for name in MODEL + VOCABULARY if getattr(args, name) is not None]
+    if given:
+        raise CommandError(
+            f"--resume takes the parameters of the saved model: leave --{given[0].replace('_', '-')} away"
+        )
+    if args.output == "-" or not os.path.exists(args.output):
+        raise CommandError(f"--resume finishes the run saved in the output file, and {args.output} is none")
+    model = fastemb.load(args.output)
+    if not hasattr(model, "train"):
+        raise CommandError(f"{args.output} holds vectors only: training goes on from a whole model, the native format")
+    return model
 
 
 def estimate(model: Any, wanted: str) -> int:
