@@ -11,12 +11,13 @@ interrupted; 141 the reader of stdout went away.
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import signal
 import sys
 from collections.abc import Sequence
 
-from fastemb.cli.common import CommandError, Parser, add_common_options, one_line
+from fastemb.cli.common import CommandError, Parser, add_common_options, one_line, show_messages
 
 __all__ = ["main", "make_parser"]
 
@@ -74,6 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = make_parser()
     args = parser.parse_args(argv)
+    show_messages(logging.INFO if getattr(args, "verbose_messages", False) and not args.quiet else logging.WARNING)
     try:
         code = int(args.run(args) or 0)
         sys.stdout.flush()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import difflib
 import json
+import logging
 import os
 import shutil
 import sys
@@ -180,8 +181,22 @@ def _plain(value: Any) -> Any:
 
 
 def note(text: str = "") -> None:
-    """Print a message for people on stderr."""
-    print(printable(text), file=sys.stderr, flush=True)
+    """Print a message for people on stderr, over what is left of a progress line."""
+    clear = "\r\x1b[K" if sys.stderr.isatty() else ""
+    print(clear + printable(text), file=sys.stderr, flush=True)
+
+
+class _Messages(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        note(("warning: " if record.levelno >= logging.WARNING else "") + self.format(record))
+
+
+def show_messages(level: int = logging.WARNING) -> None:
+    """Let what the library logs appear on stderr, from `level` on."""
+    logger = logging.getLogger("fastemb")
+    logger.setLevel(level)
+    if not any(isinstance(handler, _Messages) for handler in logger.handlers):
+        logger.addHandler(_Messages())
 
 
 def table(rows: Iterable[Sequence[Any]], header: Sequence[str] = ()) -> list[str]:

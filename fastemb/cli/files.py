@@ -15,7 +15,6 @@ from fastemb.cli.common import (
     load_vectors,
     note,
     number,
-    rate,
     size,
     table,
     write,
@@ -121,9 +120,11 @@ def run_info(args: argparse.Namespace) -> int:
     if "count" in vectors.expandos and len(vectors):
         counts = vectors.expandos["count"]
         info["count"] = {"sum": int(counts.sum()), "largest": int(counts.max()), "smallest": int(counts.min())}
-    config = getattr(loaded, "config", None)
-    if config is not None:
-        info["config"] = config.to_dict() if hasattr(config, "to_dict") else dict(config)
+    if hasattr(loaded, "train"):
+        from fastemb.training import Word2VecConfig
+
+        info["config"] = {name: getattr(loaded, name) for name in Word2VecConfig.names()}
+        info["corpus"] = {"sentences": loaded.corpus_count, "words": loaded.corpus_total_words}
     if getattr(loaded, "history", None):
         info["history"] = list(loaded.history)
     if args.json:
@@ -144,11 +145,13 @@ def run_info(args: argparse.Namespace) -> int:
             "trained with: "
             + ", ".join(f"{name}={value}" for name, value in info["config"].items() if value is not None)
         )
+    if "corpus" in info:
+        write(f"corpus: {number(info['corpus']['words'])} words in {number(info['corpus']['sentences'])} sentences")
     if "history" in info:
         rows = [
-            (e["epoch"], e["words"], float(e["loss"]), f"{e['seconds']:.1f}", rate(e["words_per_s"]))
+            (e["epoch"], e["words"], float(e["loss"]), f"{e['alpha']:.5f}", "cut short" * e.get("partial", False))
             for e in info["history"]
         ]
-        for line in table(rows, ("epoch", "words", "loss", "seconds", "words/s")):
+        for line in table(rows, ("epoch", "words", "loss", "alpha", "")):
             write(line)
     return 0

@@ -52,7 +52,7 @@ def add_parser(commands: Any) -> None:
         run_train,
     )
     parser.add_argument("corpus", metavar="CORPUS", nargs="+", help="text file, quoted glob, directory, or - for stdin")
-    parser.set_defaults(overflow="corpus")
+    parser.set_defaults(overflow="corpus", verbose_messages=True)
     parser.add_argument("-o", "--output", metavar="FILE", required=True, help="where to save; - is stdout")
     parser.add_argument(
         "--format",
@@ -108,7 +108,7 @@ def add_parser(commands: Any) -> None:
         run_vocab,
     )
     parser.add_argument("corpus", metavar="CORPUS", nargs="+", help="text file, quoted glob, directory, or - for stdin")
-    parser.set_defaults(overflow="corpus")
+    parser.set_defaults(overflow="corpus", verbose_messages=True)
     parser.add_argument("-o", "--output", metavar="FILE", default="-", help="where to write (default: - for stdout)")
     add_vocabulary_options(parser)
     option(parser, "--workers", int, "N", "threads (default: every core)")
@@ -216,7 +216,7 @@ def run_train(args: argparse.Namespace) -> int:
     try:
         if not args.resume:
             model.build_vocab(source, progress=progress)
-            say(scan_summary(model, time.monotonic() - started))
+            say(f"vocabulary: {len(model.wv):,} words")
         scanned = time.monotonic()
         if args.output != "-":
             check_output(args.output, args.corpus, estimate(model, wanted))
@@ -292,11 +292,6 @@ def save(model: Any, path: str, wanted: str) -> None:
             os.unlink(target)
 
 
-def scan_summary(model: Any, seconds: float) -> str:
-    """One line on what was read."""
-    return f"vocabulary: {len(model.wv):,} words ({seconds:.1f} s)"
-
-
 def summarise(model: Any, path: str, wanted: str, scan: float, train: float, whole: float) -> dict[str, Any]:
     """What ``--json`` prints."""
     history = list(model.history)
@@ -319,10 +314,18 @@ def summarise(model: Any, path: str, wanted: str, scan: float, train: float, who
 def summary_lines(summary: dict[str, Any]) -> list[str]:
     """The summary for people."""
     rows = [
-        (e["epoch"], e["words"], float(e["loss"]), f"{e['alpha']:.5f}", f"{e['seconds']:.1f}", rate(e["words_per_s"]))
+        (
+            e["epoch"],
+            e["words"],
+            float(e["loss"]),
+            f"{e['alpha']:.5f}",
+            f"{e['seconds'] or 0:.1f}",
+            rate(e["words_per_s"] or 0),
+            "cut short" * e.get("partial", False),
+        )
         for e in summary["history"]
     ]
-    lines = table(rows, ("epoch", "words", "loss", "alpha", "seconds", "words/s")) if rows else []
+    lines = table(rows, ("epoch", "words", "loss", "alpha", "seconds", "words/s", "")) if rows else []
     lines.append(
         f"trained {number(summary['words'])} words in {summary['train_seconds']:.1f} s: "
         f"{rate(summary['words_per_s'])} words/s; {summary['seconds']:.1f} s in all"
@@ -337,11 +340,12 @@ def summary_lines(summary: dict[str, Any]) -> list[str]:
 def run_vocab(args: argparse.Namespace) -> int:
     """``fastemb vocab``."""
     from fastemb.corpus import scan
+    from fastemb.training.progress import scan_progress
 
     source = source_of(args.corpus)
     check_output(args.output, args.corpus)
     vocabulary, report = scan(
-        source, progress=False if args.quiet else None, **keywords(args, (*VOCABULARY, "workers"))
+        source, progress=scan_progress(False if args.quiet else None), **keywords(args, (*VOCABULARY, "workers"))
     )
     rows = zip(vocabulary.words, vocabulary.counts.tolist(), strict=True)
     if args.json:
@@ -355,10 +359,4 @@ def run_vocab(args: argparse.Namespace) -> int:
         with atomic.write(args.output) as file:
             for word, count in zip(vocabulary.words, vocabulary.counts.tolist(), strict=True):
                 file.write(f"{word}\t{count}\n".encode("utf-8", "surrogateescape"))
-    if not args.quiet:
-        note(
-            f"{report.tokens_read:,} words in {report.sentences:,} sentences, {report.types:,} different, "
-            f"{len(vocabulary):,} kept ({report.types_dropped:,} dropped); {report.seconds:.1f} s, "
-            f"{rate(report.tokens_read / max(report.seconds, 1e-9))} words/s"
-        )
     return 0
