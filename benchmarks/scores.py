@@ -46,7 +46,7 @@ def pair_score(path: Path, index: dict[str, int], unit: np.ndarray) -> tuple[flo
 
 
 def analogy_score(path: Path, index: dict[str, int], unit: np.ndarray) -> tuple[float, int]:
-    """Share of `a : b :: c : ?` answered right by the nearest word to b - a + c, the three words themselves excluded."""
+    """Share of `a : b :: c : ?` answered right by the word nearest to b - a + c, those three words excluded."""
     rows = []
     for line in path.read_text(encoding="utf-8").lower().splitlines():
         words = line.split()

@@ -18,7 +18,7 @@ import tempfile
 import time
 from collections import Counter
 from collections.abc import Generator
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 
 Job = dict
@@ -26,37 +26,9 @@ Result = tuple[list, object, int]
 Run = Generator[None, None, Result]
 
 
-def fastemb(job: Job, out: Path) -> Run:
-    from fastemb import Corpus, Word2Vec
-
-    yield  # imported
-    corpus = Corpus(job["corpus"], min_count=job["min_count"], workers=job["workers"])
-    model = Word2Vec(
-        algorithm=job["algorithm"],
-        loss=job["loss"],
-        vector_size=job["dim"],
-        window=job["window"],
-        negative=job["negative"],
-        sample=job["sample"],
-        min_count=job["min_count"],
-        alpha=job["alpha"],
-        epochs=job["epochs"],
-        workers=job["workers"],
-        seed=job["seed"],
-    )
-    model.build_vocab(corpus)
-    yield
-    model.train(corpus, epochs=job["epochs"])
-    yield
-    model.wv.save(out)
-    return model.wv.index_to_key, model.wv.vectors, corpus.num_tokens
-
-
-def gensim(job: Job, out: Path) -> Run:
-    from gensim.models import Word2Vec
-
-    yield
-    model = Word2Vec(
+def word2vec_options(job: Job) -> dict:
+    """What fastemb and gensim both understand."""
+    return dict(
         sg=int(job["algorithm"] == "skipgram"),
         hs=int(job["loss"] == "hs"),
         vector_size=job["dim"],
@@ -69,6 +41,27 @@ def gensim(job: Job, out: Path) -> Run:
         workers=job["workers"],
         seed=job["seed"],
     )
+
+
+def fastemb(job: Job, out: Path) -> Run:
+    from fastemb import Word2Vec
+
+    yield
+    model = Word2Vec(**word2vec_options(job))
+    model.build_vocab(corpus_file=job["corpus"])
+    yield
+    model.train(corpus_file=job["corpus"], epochs=job["epochs"])
+    yield
+    model.wv.save(str(out))
+    words = model.wv.index_to_key
+    return words, model.wv.vectors, sum(int(model.wv.get_vecattr(w, "count")) for w in words)
+
+
+def gensim(job: Job, out: Path) -> Run:
+    from gensim.models import Word2Vec
+
+    yield
+    model = Word2Vec(**word2vec_options(job))
     model.build_vocab(corpus_file=job["corpus"])
     yield
     model.train(
@@ -80,11 +73,11 @@ def gensim(job: Job, out: Path) -> Run:
     yield
     model.wv.save(str(out))
     words = model.wv.index_to_key
-    return words, model.wv.vectors, sum(model.wv.get_vecattr(w, "count") for w in words)
+    return words, model.wv.vectors, sum(int(model.wv.get_vecattr(w, "count")) for w in words)
 
 
 def fasttext(job: Job, out: Path) -> Run:
-    """Differs from the others: noise exponent 0.5, no minimum learning rate, lines cut after 1,024 words."""
+    """Differs: noise exponent 0.5, no minimum learning rate, lines cut after 1,024 words, no seed to be given."""
     import fasttext
     import numpy as np
 
@@ -188,7 +181,7 @@ def run(job: Job) -> dict:
             times.append((time.perf_counter(), time.process_time()))
             words, vectors, num_tokens = end.value
     (vocab_wall, vocab_cpu), (train_wall, train_cpu), (save_wall, _) = (
-        (b[0] - a[0], b[1] - a[1]) for a, b in zip(times, times[1:], strict=False)
+        (b[0] - a[0], b[1] - a[1]) for a, b in pairwise(times)
     )
     if job["tool"] == "fasttext":  # its training call made the vocabulary once more
         train_wall, train_cpu = train_wall - vocab_wall, train_cpu - vocab_cpu

@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from fastemb.evaluation.correlation import Correlation, pearson, spearman
 from fastemb.evaluation.sources import WordIndex, describe, numbered_lines
-from fastemb.geometry import compute_dtype, inverse
 
 logger = logging.getLogger(__name__)
 
@@ -53,26 +52,28 @@ class WordPairScores(tuple):
     oov_ratio = property(lambda self: self[2])
 
 
-def pair_cosines(first: NDArray, second: NDArray, vectors: NDArray, norms: NDArray) -> NDArray:
+def pair_cosines(first: NDArray, second: NDArray, vectors: NDArray) -> NDArray:
     """Cosine of row ``first[i]`` and row ``second[i]``; 0 where a row is zero.
+
+    Calculated in float64 from the rows alone, so that a word's cosine with itself is exactly 1 and that of (a, b) is
+    that of (b, a): ranks must not hang on rounding.
 
     Parameters
     ----------
     first, second : ndarray of int, shape (n,)
     vectors : ndarray of shape (V, d)
-    norms : ndarray of shape (V,)
 
     Returns
     -------
     ndarray of shape (n,), float64
     """
-    cosines = np.empty(len(first), np.float64)
-    scale = inverse(norms)
+    cosines = np.zeros(len(first), np.float64)
     for lo in range(0, len(first), _BLOCK):
-        a, b = first[lo : lo + _BLOCK], second[lo : lo + _BLOCK]
-        dtype = compute_dtype(vectors.dtype)
-        dots = np.einsum("ij,ij->i", vectors[a].astype(dtype, copy=False), vectors[b].astype(dtype, copy=False))
-        cosines[lo : lo + _BLOCK] = dots * scale[a] * scale[b]
+        part = slice(lo, lo + _BLOCK)
+        a, b = (vectors[rows[part]].astype(np.float64) for rows in (first, second))
+        dots, a2, b2 = (np.einsum("ij,ij->i", x, y) for x, y in ((a, b), (a, a), (b, b)))
+        lengths = np.sqrt(a2 * b2)
+        np.divide(dots, lengths, out=cosines[part], where=lengths > 0)
     return cosines
 
 
@@ -80,7 +81,6 @@ def evaluate_word_pairs(
     pairs: Any,
     keys: Sequence[Any],
     vectors: NDArray,
-    norms: NDArray,
     *,
     delimiter: str | None = "\t",
     encoding: str = "utf-8",
@@ -97,7 +97,6 @@ def evaluate_word_pairs(
     keys : sequence of str or int
         The word of each row.
     vectors : ndarray of shape (V, d)
-    norms : ndarray of shape (V,)
     delimiter : str or None
         Between the fields; None for any white space.
     encoding : str
@@ -140,7 +139,7 @@ def evaluate_word_pairs(
     if not len(judged) or not (known.any() or dummy4unknown):
         raise ValueError(_nothing_to_judge(pairs, len(judged), invalid, first_invalid, delimiter, index.size))
     cosines = np.zeros(len(judged), np.float64)
-    cosines[known] = pair_cosines(found[known, 0], found[known, 1], vectors, norms)
+    cosines[known] = pair_cosines(found[known, 0], found[known, 1], vectors)
     if not dummy4unknown:
         cosines, judged = cosines[known], judged[known]
     ratio = 100.0 * oov / len(found)

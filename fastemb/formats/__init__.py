@@ -1,7 +1,7 @@
 """Bytes of files to words and arrays, and back: one format a file, and no pickle.
 
-Readers are strict: counts and sizes are compared with the file before anything is allocated, every row with the first, and
-what does not fit is a :class:`FormatError` that says where and what to do. Writers replace files whole or not at all.
+Readers are strict: counts and sizes are compared with the file before anything is allocated, and what does not fit is a
+:class:`FormatError` that says where and what to do. Writers replace files whole or not at all.
 """
 
 from . import atomic, glove, native, word2vec

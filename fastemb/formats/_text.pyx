@@ -144,6 +144,10 @@ cdef class Reader:
         return self.t.dim
 
     @property
+    def base(self):
+        return self.t.base
+
+    @property
     def finished(self):
         return bool(self.t.finished)
 

@@ -3,8 +3,8 @@
 A new file is written under a temporary name in the directory of its target, flushed to the disk, and renamed over the
 target; the directory is flushed after that. Whatever fails, at whatever moment, the old file stays as it was.
 
-The temporary file is called ``.NAME.PID.RANDOM.tmp`` and its writer holds a lock on it. A later write to the same target
-removes temporary files whose process is gone and whose lock is free.
+The temporary file is called ``.NAME.PID.RANDOM.tmp`` and its writer holds a lock on it. A later write to the same
+target removes temporary files whose process is gone and whose lock is free.
 """
 
 from __future__ import annotations

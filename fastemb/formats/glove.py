@@ -74,7 +74,8 @@ def read(
             raise FormatError("the file is empty", path=path, format="GloVe text")
         if reader.rows == 1 and reader.no_final_newline:
             raise FormatError(
-                "a single row without a line end: it looks cut off; get the file again (or, if it is complete, add a line end)",
+                "a single row without a line end: it looks cut off; get the file again (or, if it is complete, add a "
+                "line end)",
                 path=path,
                 format="GloVe text",
                 row=1,

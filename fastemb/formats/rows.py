@@ -6,6 +6,7 @@ import bz2
 import contextlib
 import gzip
 import io
+import itertools
 import lzma
 import os
 import stat
@@ -80,8 +81,8 @@ class Words(Sequence[str]):
         data, at = self.blob.tobytes(), self.offsets.tolist()
         if data.isascii():
             text = data.decode("ascii")
-            return [text[a:b] for a, b in zip(at, at[1:], strict=False)]
-        return [data[a:b].decode("utf-8", "surrogateescape") for a, b in zip(at, at[1:], strict=False)]
+            return [text[a:b] for a, b in itertools.pairwise(at)]
+        return [data[a:b].decode("utf-8", "surrogateescape") for a, b in itertools.pairwise(at)]
 
     def __eq__(self, other: object) -> bool:
         if isinstance(other, Words):
@@ -209,18 +210,19 @@ def _decompressor(kind: str, raw: io.FileIO, path: Any) -> Any:
 
 _WHAT = {
     "short-row": "the row has {found:,} numbers instead of {dim:,}",
-    "long-row": "the row has {found:,} numbers instead of {dim:,}; if the word itself ends in a number (as in 'New York 2'), "
-    "pass numeric_words=True",
+    "long-row": "the row has {found:,} numbers instead of {dim:,}; if the word itself ends in a number (as in "
+    "'New York 2'), pass numeric_words=True",
     "bad-number": "{token!r} is not a decimal number",
     "nonfinite": "{token} is not finite in float32; pass allow_nonfinite=True to keep such values",
     "blank-row": "an empty line among the rows; the file is damaged or was edited: remove the line",
     "no-numbers": "the first row holds no numbers after its word, so this is not a file of vectors",
-    "cut-number": "the file ends without a line end and its last number has fewer decimals than the others: it looks cut "
-    "off; get the file again (or, if it is complete, add a line end)",
+    "cut-number": "the file ends without a line end and its last number has fewer decimals than the others: it looks "
+    "cut off; get the file again (or, if it is complete, add a line end)",
     "eof-in-word": "the file ends inside a word; it is cut off, or the header names too many rows or a wrong dimension",
-    "eof-in-vector": "the file ends inside a vector; it is cut off, or the header names too many rows or a wrong dimension",
-    "trailing": "bytes after the last row that the header announces ({dim:,} numbers a row); the header is wrong or something "
-    "was appended{hint}",
+    "eof-in-vector": "the file ends inside a vector; it is cut off, or the header names too many rows or a wrong "
+    "dimension",
+    "trailing": "bytes after the last row that the header announces ({dim:,} numbers a row); the header is wrong or "
+    "something was appended{hint}",
     "too-few": "the file ends after {found:,} rows but its header announces {want:,}: it is cut off or its header is "
     "wrong{hint}",
 }
@@ -269,8 +271,7 @@ def _row_error(reader, view, used, path, format, binary, want) -> FormatError:
     if kind in ("bad-number", "nonfinite"):
         token = "a value" if binary else ""
         if not binary:
-            # the C reader leaves `used` at 0 and base at the buffer's first byte when it fails
-            at = byte - reader.base
+            at = byte - (reader.base - used)
             raw = bytes(view[at : at + min(found, 60)])
             token = raw.decode("utf-8", "replace") + ("..." if found > 60 else "")
     hint = "; on_count_mismatch='rows' reads the rows that are there" if kind in ("trailing", "too-few") else ""
@@ -291,7 +292,8 @@ def finish(
     blob, offsets, vectors = reader.result()
     if reader.no_final_newline:
         warnings.warn(
-            f"{os.fsdecode(path)!r} has no line end after its last row; if it was cut off there, the last number may be wrong",
+            f"{os.fsdecode(path)!r} has no line end after its last row; if it was cut off there, the last number may "
+            "be wrong",
             stacklevel=4,
         )
     if encoding.lower().replace("_", "-") not in ("utf-8", "utf8"):
@@ -300,9 +302,9 @@ def finish(
         bad, first = _text.count_invalid_utf8(blob, offsets)
         if bad and errors == "surrogateescape":
             warnings.warn(
-                f"{os.fsdecode(path)!r}: {bad:,} of {len(offsets) - 1:,} words are not UTF-8 (first: row {first + 1:,}, "
-                f"{Words(blob, offsets).bytes_of(first)!r}); their bytes are kept as surrogate escapes. If the file has "
-                "another encoding, name it: encoding=...",
+                f"{os.fsdecode(path)!r}: {bad:,} of {len(offsets) - 1:,} words are not UTF-8 (first: row "
+                f"{first + 1:,}, {Words(blob, offsets).bytes_of(first)!r}); their bytes are kept as surrogate escapes. "
+                "If the file has another encoding, name it: encoding=...",
                 stacklevel=4,
             )
         elif bad:
@@ -313,8 +315,8 @@ def finish(
         word = Words(blob, offsets)[at]
         if duplicates == "error":
             raise FormatError(
-                f"the word {word!r} was already in row {int(first_of[at]) + 1:,} ({count:,} repeated words in all); pass "
-                "duplicates='first' or 'last' to keep one of them",
+                f"the word {word!r} was already in row {int(first_of[at]) + 1:,} ({count:,} repeated words in all); "
+                "pass duplicates='first' or 'last' to keep one of them",
                 path=path,
                 format=format,
                 row=at + 1,
@@ -328,7 +330,8 @@ def finish(
         offsets = np.concatenate(([0], np.cumsum(lengths[keep])))
         vectors = vectors[keep]
         warnings.warn(
-            f"{os.fsdecode(path)!r}: {count:,} rows repeat a word (first: {word!r}, row {at + 1:,}); kept the {duplicates} of each",
+            f"{os.fsdecode(path)!r}: {count:,} rows repeat a word (first: {word!r}, row {at + 1:,}); kept the "
+            f"{duplicates} of each",
             stacklevel=4,
         )
     return Words(blob, offsets), vectors
@@ -336,13 +339,13 @@ def finish(
 
 def _recode(blob, offsets, encoding, errors, path, format):
     data, at, parts = blob.tobytes(), offsets.tolist(), []
-    for i, (a, b) in enumerate(zip(at, at[1:], strict=False)):
+    for i, (a, b) in enumerate(itertools.pairwise(at)):
         try:
             parts.append(data[a:b].decode(encoding, errors))
         except UnicodeDecodeError as e:
             raise FormatError(
-                f"the word {data[a:b][:60]!r} is not {encoding}: {e.reason} at its byte {e.start}; pass encoding=..., or "
-                "errors='surrogateescape' to keep the bytes",
+                f"the word {data[a:b][:60]!r} is not {encoding}: {e.reason} at its byte {e.start}; pass encoding=..., "
+                "or errors='surrogateescape' to keep the bytes",
                 path=path,
                 format=format,
                 row=i + 1,
@@ -394,8 +397,8 @@ def write_rows(
         )
     if not header and blob[:3].tobytes() == b"\xef\xbb\xbf":
         raise FormatError(
-            f"the first word, {Words(blob, offsets)[0]!r}, begins with a byte order mark, which readers drop at the start of "
-            "a file; reorder the words or save in the native format",
+            f"the first word, {Words(blob, offsets)[0]!r}, begins with a byte order mark, which readers drop at the "
+            "start of a file; reorder the words or save in the native format",
             path=path,
             row=1,
         )
@@ -411,7 +414,8 @@ def write_rows(
             if bad >= 0:
                 row = lo + bad // dim
                 raise FormatError(
-                    f"the vector of {Words(blob, offsets)[row]!r} holds NaN or Inf; pass allow_nonfinite=True to write it",
+                    f"the vector of {Words(blob, offsets)[row]!r} holds NaN or Inf; pass allow_nonfinite=True to write "
+                    "it",
                     path=path,
                     row=row + 1,
                 )

@@ -35,30 +35,34 @@ _ARCHIVES = (
 
 _ADVICE = {
     "empty": "the file is empty",
-    "safetensors": "a safetensors file that fastemb did not write: it holds no vocabulary that fastemb knows. Read it with the "
-    "safetensors package and build KeyedVectors from its arrays",
-    "fasttext": "a fastText .bin model, which fastemb does not read yet. The words' vectors without subwords are in the .vec "
-    "file beside it; or write one: f = fasttext.load_model(path), then f.get_words() and f.get_word_vector(word)",
-    "fasttext-supervised": "a supervised fastText model (a classifier), which fastemb does not read. Its word vectors can be written "
-    "with `fasttext print-word-vectors`",
-    "fasttext-quantized": "a quantised fastText model (.ftz), which fastemb does not read yet. Use the .bin or .vec it was made from, "
-    "or write vectors with `fasttext print-word-vectors`",
-    "floret": "a floret .bin model (fastText's magic, two more header fields), which fastemb does not read yet. Export its table: "
-    "model.save_vectors(path) writes text",
-    "pickle": "a Python pickle (gensim's save(), joblib, torch): loading one can run any code, so fastemb never does. In the "
-    "program that wrote it: model.wv.save_word2vec_format('vectors.bin', binary=True), and load that",
+    "safetensors": "a safetensors file that fastemb did not write: it holds no vocabulary that fastemb knows. Read it "
+    "with the safetensors package and build KeyedVectors from its arrays",
+    "fasttext": "a fastText .bin model, which fastemb does not read yet. The words' vectors without subwords are in "
+    "the .vec file beside it; or write one: f = fasttext.load_model(path), then f.get_words() and "
+    "f.get_word_vector(word)",
+    "fasttext-supervised": "a supervised fastText model (a classifier), which fastemb does not read. Its word vectors "
+    "can be written with `fasttext print-word-vectors`",
+    "fasttext-quantized": "a quantised fastText model (.ftz), which fastemb does not read yet. Use the .bin or .vec it "
+    "was made from, or write vectors with `fasttext print-word-vectors`",
+    "floret": "a floret .bin model (fastText's magic, two more header fields), which fastemb does not read yet. Write "
+    "its words' vectors as text: model.get_words() and model.get_word_vector(word)",
+    "pickle": "a Python pickle (gensim's save(), joblib, torch): loading one can run any code, so fastemb never does. "
+    "In the program that wrote it: model.wv.save_word2vec_format('vectors.bin', binary=True), and load that",
     "zip": "a zip archive: unpack it (`unzip`) and load the file in it",
     "npy": "a NumPy .npy array, which holds no words: np.load it and build KeyedVectors from it and your word list",
-    "finalfusion": "a finalfusion file, which fastemb does not read. `finalfusion convert -f finalfusion -t word2vec` makes one it reads",
+    "finalfusion": "a finalfusion file, which fastemb does not read. `finalfusion convert -f finalfusion -t word2vec` "
+    "makes one that it reads",
     "sqlite": "an SQLite database (magnitude?), which fastemb does not read. Export it to word2vec text",
     "hdf5": "an HDF5 file, which fastemb does not read. Export it to word2vec text",
     "parquet": "a Parquet file, which fastemb does not read. Export it to word2vec text",
     "arrow": "an Arrow file, which fastemb does not read. Export it to word2vec text",
     "pdf": "a PDF document, not a vector file",
     "program": "a program, not a vector file",
-    "text": "text, but not rows of a word and its numbers: neither word2vec nor GloVe text. To train on text: fastemb.Word2Vec(path)",
-    "unknown": "no format that fastemb knows. It reads its own safetensors files, word2vec text and binary, and GloVe text",
-}  # fmt: skip
+    "text": "text, but not rows of a word and its numbers: neither word2vec nor GloVe text. To train on text: "
+    "fastemb.Word2Vec(path)",
+    "unknown": "no format that fastemb knows. It reads its own safetensors files, word2vec text and binary, and GloVe "
+    "text",
+}
 
 
 def _is_texty(data: bytes) -> bool:
@@ -115,7 +119,7 @@ def _fasttext_kind(data: bytes) -> str | None:
             (t2,) = struct.unpack_from("<d", data, 64)
             return "floret" if 0 < t2 <= 1 else "fasttext"
         # words without subwords are plain floats; a quantised model says so behind its dictionary
-        size, _, labels, _, pruned = struct.unpack_from("<iiiqq", data, 64)
+        _, _, labels, _, pruned = struct.unpack_from("<iiiqq", data, 64)
         if args[7] == 3 or labels > 0:
             return "fasttext-quantized" if pruned >= 0 else "fasttext-supervised"
     return "fasttext"
@@ -163,8 +167,8 @@ def _sniff(source: Source) -> str:
         return "word2vec-text" if row_is_text(source, data, skip + match.end(), max(1, dim)) else "word2vec"
     if not _is_texty(body):
         # GloVe text whose words are not UTF-8 still ends its first line in numbers
-        line = body.split(b"\n")[0].split()
-        return "glove" if len(line) > 2 and all(_text.parse_float(f) is not None for f in line[-2:]) else "unknown"
+        fields = body.split(b"\n")[0].split()
+        return "glove" if len(fields) > 2 and all(_text.parse_float(f) is not None for f in fields[-2:]) else "unknown"
     line, newline, _ = body.partition(b"\n")
     fields = line.split()
     if not newline and len(body) == 1 << 16:
@@ -182,7 +186,8 @@ def sniff(path: str | os.PathLike[str]) -> str:
     str
         "native", "word2vec" (binary), "word2vec-text" (also fastText's .vec), "glove": :func:`read_any` reads these.
         "safetensors", "fasttext", "fasttext-supervised", "fasttext-quantized", "floret", "pickle", "npy", "zip",
-        "finalfusion", "sqlite", "hdf5", "parquet", "arrow", "pdf", "program", "text", "empty", "unknown": it says why not.
+        "finalfusion", "sqlite", "hdf5", "parquet", "arrow", "pdf", "program", "text", "empty", "unknown": it says why
+        not.
 
     Examples
     --------

@@ -33,8 +33,8 @@ def _header(start: bytes, path: Any) -> tuple[int, int, int]:
     if not match:
         line = start[skip : skip + 60].split(b"\n")[0]
         raise FormatError(
-            f"the first line must be 'ROWS DIM', two whole numbers, but is {line!r}; a file without such a line is read by "
-            "glove.read",
+            f"the first line must be 'ROWS DIM', two whole numbers, but is {line!r}; a file without such a line is "
+            "read by glove.read",
             path=path,
             format="word2vec",
             byte=0,
@@ -42,8 +42,8 @@ def _header(start: bytes, path: Any) -> tuple[int, int, int]:
     rows, dim = int(match[1]), int(match[2])
     if rows < 1 or dim < 1 or rows >= 2**62 or dim >= 2**40:
         raise FormatError(
-            f"the header announces {match[1].decode()[:40]} rows of {match[2].decode()[:40]} numbers, which cannot be; the "
-            "file is damaged",
+            f"the header announces {match[1].decode()[:40]} rows of {match[2].decode()[:40]} numbers, which cannot be; "
+            "the file is damaged",
             path=path,
             format="word2vec",
             byte=0,
@@ -75,7 +75,8 @@ def read(
     limit : int, optional
         Read the first `limit` rows only (the most frequent words, usually).
     encoding, errors : str
-        Of the words. The default keeps bytes that are not UTF-8 as surrogate escapes and warns once; "strict" refuses them.
+        Of the words. The default keeps bytes that are not UTF-8 as surrogate escapes and warns once; "strict" refuses
+        them.
     duplicates : {"error", "first", "last"}
         What to do with a word that comes again.
     on_count_mismatch : {"error", "rows"}

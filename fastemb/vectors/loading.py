@@ -12,6 +12,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from fastemb.formats import read_any
+from fastemb.vectors.files import check_path
 from fastemb.vectors.keyedvectors import KeyedVectors
 from fastemb.vectors.native import unpack
 
@@ -53,9 +55,42 @@ def build(tensors: dict[str, Any], meta: dict[str, Any]) -> Any:
 
 
 def load(path: str | os.PathLike[str], mmap: bool = False, **options: Any) -> Any:
-    """Load vectors or a model from a file of any format, told by its bytes."""
-    from fastemb import formats
+    """Load vectors or a model from a file of any format, told by its bytes, not by its name.
 
-    if formats.sniff(path) == "native":
-        return build(*formats.native.read(path, mmap=mmap))
-    raise NotImplementedError
+    Parameters
+    ----------
+    path : path
+        A native file, word2vec text or binary (compressed or not), or GloVe text.
+    mmap : bool
+        Map a native file into memory instead of reading it: it is there at once, processes share it, and its vectors
+        are read-only. Their checksum is then not verified.
+    **options
+        Given to the reader of the format in ``fastemb.formats``: for word2vec and GloVe among others ``limit`` (read
+        only the first so many rows), ``duplicates="first"``, ``on_count_mismatch="rows"``, ``allow_nonfinite=True``.
+
+    Returns
+    -------
+    KeyedVectors, or Word2Vec where the file holds a whole model
+
+    Raises
+    ------
+    FormatError
+        If the file is damaged or of a format that is not read; the message says which it looks like, where it breaks
+        and what to do. A ``ValueError``.
+    FileNotFoundError, IsADirectoryError
+
+    Examples
+    --------
+    >>> import os, tempfile
+    >>> from fastemb import KeyedVectors, load
+    >>> path = os.path.join(tempfile.mkdtemp(), "v.safetensors")
+    >>> kv = KeyedVectors(2)
+    >>> kv.add_vectors(["a", "b"], [[1, 2], [3, 4]])
+    >>> kv.save(path)
+    >>> load(path, mmap=True)["b"].tolist()
+    [3.0, 4.0]
+    """
+    kind, payload = read_any(check_path(path), mmap=mmap, **options)
+    if kind == "native":
+        return build(*payload)
+    return KeyedVectors._from_rows(*payload)

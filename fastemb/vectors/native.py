@@ -8,44 +8,15 @@ go into the description.
 from __future__ import annotations
 
 import json
-from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from fastemb.formats import Words
+from fastemb.formats.rows import encode_words
+
 _COLUMN = "column:"
-
-
-class BlobWords:
-    """Words as they lie in a file, UTF-8 end to end, decoded when first asked for.
-
-    Parameters
-    ----------
-    blob : ndarray of uint8
-    offsets : ndarray of int64, shape (n + 1,)
-    """
-
-    def __init__(self, blob: NDArray, offsets: NDArray):
-        self.blob, self.offsets = blob, offsets
-
-    def __len__(self) -> int:
-        return len(self.offsets) - 1
-
-    @property
-    def words(self) -> list[str]:
-        """list of str: the words; bytes that are not UTF-8 as surrogates, which encode back to the same bytes."""
-        data, ends = self.blob.tobytes(), self.offsets.tolist()
-        return [data[a:b].decode("utf-8", "surrogateescape") for a, b in pairwise(ends)]
-
-
-def blob_of(keys: list[Any]) -> tuple[NDArray, NDArray]:
-    """The UTF-8 bytes of some strings end to end (n bytes, uint8) and where each begins (int64, one more than
-    strings)."""
-    encoded = [key.encode("utf-8", "surrogateescape") for key in keys]
-    offsets = np.zeros(len(encoded) + 1, np.int64)
-    np.cumsum([len(word) for word in encoded], out=offsets[1:])
-    return np.frombuffer(b"".join(encoded), np.uint8), offsets
 
 
 def pack(kv: Any) -> tuple[dict[str, NDArray], dict[str, Any]]:
@@ -74,7 +45,7 @@ def pack(kv: Any) -> tuple[dict[str, NDArray], dict[str, Any]]:
     keys = kv.index_to_key
     kinds = {type(key) for key in keys}
     if kinds <= {str}:
-        tensors["vocab_bytes"], tensors["vocab_offsets"] = blob_of(keys)
+        tensors["vocab_bytes"], tensors["vocab_offsets"] = encode_words(keys)
     elif kinds == {int}:
         tensors["vocab_ints"] = np.array(keys, dtype=np.int64)
     elif type(None) in kinds:
@@ -93,8 +64,11 @@ def pack(kv: Any) -> tuple[dict[str, NDArray], dict[str, Any]]:
         meta["config"]["min_count"] = int(kv.min_count)
     for name, column in kv.expandos.items():
         column = np.ascontiguousarray(column)
+        if name == "count" and column.dtype.kind in "iu" and not (column < 0).any():
+            tensors["counts"] = column.astype(np.int64, copy=False)
+            continue
         if column.dtype.kind in "biuf":
-            tensors["counts" if name == "count" else _COLUMN + name] = column
+            tensors[_COLUMN + name] = column
             continue
         try:
             values = json.loads(json.dumps(column.tolist()))
@@ -136,7 +110,7 @@ def unpack(cls: Any, tensors: dict[str, NDArray], meta: dict[str, Any]) -> Any:
         offsets, blob = tensors["vocab_offsets"], tensors["vocab_bytes"]
         if not len(offsets) or offsets[0] != 0 or offsets[-1] != len(blob) or (np.diff(offsets) < 0).any():
             raise ValueError("the table of words is damaged: its offsets do not rise from 0 to the number of its bytes")
-        keys = BlobWords(blob, offsets)
+        keys = Words(blob, offsets)
     else:
         raise ValueError("there are no keys in this file (vocab_bytes and vocab_offsets, or vocab_ints)")
     kv = cls.from_vocabulary(keys, vectors)

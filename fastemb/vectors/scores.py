@@ -69,7 +69,6 @@ class Scores(VectorTable):
             pairs,
             self.index_to_key,
             self.vectors,
-            self._norms(),
             delimiter=delimiter,
             encoding=encoding,
             restrict_vocab=restrict_vocab,

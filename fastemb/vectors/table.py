@@ -97,11 +97,11 @@ class VectorTable:
         self = cls(matrix.shape[1])
         self.vectors = matrix
         self.next_index = len(matrix)
-        if hasattr(vocabulary, "raw_counts") or hasattr(vocabulary, "blob"):
+        if hasattr(vocabulary, "blob"):  # a Vocabulary, or the words of a file as bytes
             self._vocabulary, self._index_to_key, self._key_to_index = vocabulary, None, None
             self.min_count = getattr(vocabulary, "min_count", None)
             counts = getattr(vocabulary, "counts", None)
-            if counts is not None:
+            if counts is not None and np.any(counts):  # a vocabulary made without counts has zeros
                 self.expandos["count"] = counts
         else:
             self._index_to_key, self._key_to_index = list(vocabulary), None
@@ -117,7 +117,7 @@ class VectorTable:
         """list: the key of each row."""
         keys = self._index_to_key
         if keys is None:
-            keys = self._index_to_key = list(self._vocabulary.words)
+            keys = self._index_to_key = list(self._vocabulary)
         return keys
 
     @index_to_key.setter
@@ -135,7 +135,7 @@ class VectorTable:
     @key_to_index.setter
     def key_to_index(self, rows: dict[Any, int]) -> None:
         if self._index_to_key is None:
-            self._index_to_key = list(self._vocabulary.words)
+            self._index_to_key = list(self._vocabulary)
         self._key_to_index = rows
 
     def __len__(self) -> int:
