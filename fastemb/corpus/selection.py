@@ -85,7 +85,7 @@ def select(
                 kept[i] = False
             elif verdict not in (RULE_DEFAULT, None):
                 raise ValueError(
-                    f"trim_rule returned {verdict!r} for {word!r}: not RULE_DEFAULT (0), RULE_DISCARD (1) or RULE_KEEP (2)"
+                    f"trim_rule returned {verdict!r} for {word!r}; RULE_DEFAULT, RULE_DISCARD or RULE_KEEP expected"
                 )
     kept |= protected
 

@@ -15,6 +15,7 @@ from typing import Any
 
 import numpy as np
 
+from ._corpus import shown
 from .readers import HEAD, LineSentence, Text8Corpus, compression_of, is_stream, list_directory, open_text
 from .report import CorpusNotFoundError
 
@@ -149,8 +150,8 @@ def _arrays(flat: np.ndarray, offsets: np.ndarray) -> ArrayPlan:
     offs = offsets.astype(np.int64)
     if len(offs) < 1 or offs[0] != 0 or offs[-1] != len(flat) or np.any(np.diff(offs) < 0):
         raise ValueError(
-            f"offsets must ascend from 0 to the number of ids, {len(flat)}: sentence s is ids[offsets[s]:offsets[s + 1]] "
-            "(for two sentences given as two arrays use a list, not a tuple)"
+            f"offsets must ascend from 0 to the number of ids, {len(flat)}: sentence s is "
+            "ids[offsets[s]:offsets[s + 1]] (for two sentences given as two arrays use a list, not a tuple)"
         )
     return ArrayPlan(flat, offs[1:], "id arrays")
 
@@ -184,16 +185,14 @@ def _tokenized(texts: Iterable[Any], tokenizer: Callable[[str], Iterable[Any]]) 
         if isinstance(text, bytes):
             text = text.decode("utf-8", "surrogateescape")
         if not isinstance(text, str):
-            raise TypeError(
-                f"item {number} is {text!r:.80}, a {type(text).__name__}; with a tokenizer the items are strings"
-            )
+            raise TypeError(f"item {number} is {shown(text)}; with a tokenizer the items are strings")
         yield tokenizer(text)
 
 
 def _bad_source(source: Any) -> TypeError:
     return TypeError(
-        f"the corpus is {source!r:.80}, of type {type(source).__name__}; expected a path, a list of paths, a binary file "
-        "object, an iterable of token lists, an iterable of strings with tokenizer=, or id arrays"
+        f"the corpus is {shown(source)}; expected a path, a list of paths, a binary file object, an iterable of token "
+        "lists, an iterable of strings with tokenizer=, or id arrays"
     )
 
 
@@ -212,9 +211,7 @@ def plan(source: Any, tokenizer: Tokenizer = None) -> Plan:
         return FilePlan([describe(p) for p in files], name=_show(source))
     if hasattr(source, "read") or hasattr(source, "readinto"):
         if call:
-            raise ValueError(
-                "a tokenizer with a file object: pass its lines, Corpus((line.decode() for line in file), tokenizer=...)"
-            )
+            raise ValueError("a tokenizer with a file object: pass its lines, (line.decode() for line in file)")
         return StreamPlan(source, name="a file object")
     known = _reader(source)
     if known is not None:
@@ -226,8 +223,8 @@ def plan(source: Any, tokenizer: Tokenizer = None) -> Plan:
             return ArrayPlan(source.reshape(-1), np.arange(1, rows + 1, dtype=np.int64) * width, "an id array")
         if _is_ids(source):
             raise ValueError(
-                f"an integer array of {source.ndim} dimension(s): give (ids, offsets), a 2-D array with one sentence a row, "
-                "or a list of arrays"
+                f"an integer array of {source.ndim} dimension(s): give (ids, offsets), a 2-D array with one sentence a "
+                "row, or a list of arrays"
             )
         return plan(source.tolist(), tokenizer)
     if isinstance(source, tuple) and len(source) == 2 and _is_ids(source[0]) and _is_ids(source[1]):
@@ -266,8 +263,8 @@ def _paths(paths: list[Any], call: Callable[[str], Iterable[Any]] | None) -> Pla
     if missing and len(missing) == len(paths):
         raise CorpusNotFoundError(
             f"a list of strings, such as {_show(missing[0])}, that name no files. For sentences as strings pass "
-            'tokenizer="whitespace" (or a callable): Corpus(strings, tokenizer="whitespace"); for one sentence of tokens, '
-            "[tokens]"
+            'tokenizer="whitespace" (or a callable): Corpus(strings, tokenizer="whitespace"); for one sentence of '
+            "tokens, [tokens]"
         )
     files = list(itertools.chain.from_iterable(expand(p) for p in paths))
     if call:

@@ -152,7 +152,7 @@ def _is_separator(byte: int) -> bool:
 
 def changed(file: File) -> CorpusChangedError:
     return CorpusChangedError(
-        f"corpus changed while it was read: {file.path!r} is no longer the file of {file.size:,} bytes it was; start again"
+        f"corpus changed while it was read: {file.path!r} is no longer the file of {file.size:,} bytes it was"
     )
 
 
