@@ -127,14 +127,14 @@ def evaluate_word_analogies(
             f"found {questions.invalid} lines of another kind"
         )
     rows = np.array([[index.row(w) for w in q] for q in questions.words], dtype=np.int64)
-    known = (rows >= 0).all(axis=1)
+    known = np.all(rows >= 0, axis=1)
     right = np.zeros(len(rows), dtype=bool)
     if known.any():
         asked, n = rows[known], index.size
         answer = _answers_3cosadd if METHODS[similarity_function] == "3CosAdd" else _answers_3cosmul
         right[known] = _judge(answer(asked[:, :3], vectors[:n], norms[:n]), asked, index)
 
-    sections = [{"section": name, "correct": [], "incorrect": []} for name in questions.names]
+    sections: list[dict[str, Any]] = [{"section": name, "correct": [], "incorrect": []} for name in questions.names]
     for words, section, is_known, is_right in zip(
         questions.words, questions.section, known.tolist(), right.tolist(), strict=True
     ):
@@ -184,7 +184,7 @@ def _read(source: Any, index: WordIndex, encoding: str) -> _Questions:
         if not questions.names:
             questions.names.append("")  # a set without sections
         questions.section.append(len(questions.names) - 1)
-        questions.words.append(tuple(words))
+        questions.words.append((words[0], words[1], words[2], words[3]))
     return questions
 
 

@@ -134,7 +134,7 @@ def evaluate_word_pairs(
 
     found = np.array(rows, dtype=np.int64).reshape(-1, 2)
     judged = np.array(gold, dtype=np.float64)
-    known = (found >= 0).all(axis=1)
+    known = np.all(found >= 0, axis=1)
     oov = int(len(known) - known.sum())
     if not len(judged) or not (known.any() or dummy4unknown):
         raise ValueError(_nothing_to_judge(pairs, len(judged), invalid, first_invalid, delimiter, index.size))

@@ -32,13 +32,8 @@ class Editing(VectorTable):
         times."""
         old, n = self.vectors, len(self.vectors)
         need = n + len(rows)
-        room = old.base
-        if not (
-            isinstance(room, np.ndarray)
-            and room is self._cache.get("room")
-            and len(room) >= need
-            and room.flags.writeable
-        ):
+        room: NDArray | None = self._cache.get("room")
+        if room is None or old.base is not room or len(room) < need:
             room = np.empty((need + (need // 2 if len(rows) < n // 8 + 2 else 0), self.vector_size), old.dtype)
             room[:n] = old
         room[n:need] = rows

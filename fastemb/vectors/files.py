@@ -327,7 +327,7 @@ class Files(VectorTable):
         )
         if vectors.shape[1] != self.vector_size:
             raise FormatError(
-                f"its vectors have {vectors.shape[1]} dimensions, these here {self.vector_size}: none can be taken over",
+                f"its vectors have {vectors.shape[1]} dimensions, these {self.vector_size}: none can be taken over",
                 path=fname,
             )
         find = self.key_to_index.get

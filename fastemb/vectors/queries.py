@@ -264,14 +264,16 @@ class Queries(VectorTable):
     def _query_matrix(self, queries: Sequence[Any] | NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """Unit vectors of the queries, and pairs (query, row) of the keys in them."""
         dtype = compute_dtype(self.vectors.dtype)
+        asking: list[int] = []
+        own: list[int] = []
         if isinstance(queries, np.ndarray) and queries.dtype.kind == "f":
             if queries.ndim != 2 or queries.shape[1] != self.vector_size:
                 raise ValueError(f"expected vectors of shape (q, {self.vector_size}), not {queries.shape}")
             if not np.isfinite(queries).all():
                 raise ValueError("the query vectors have NaN or infinite elements")
-            matrix, asking, own = queries.astype(dtype), [], []
+            matrix = queries.astype(dtype)
         else:
-            matrix, asking, own = np.empty((len(queries), self.vector_size), dtype), [], []
+            matrix = np.empty((len(queries), self.vector_size), dtype)
             for i, query in enumerate(queries):
                 if is_key(query):
                     rows = [self.get_index(query)]

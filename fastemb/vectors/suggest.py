@@ -51,7 +51,7 @@ def close_words(word: str, keys: Sequence[Any], row_of: Callable[[str], int], li
     if not word or len(word) > _LONGEST:
         return []
     stripped = word.strip()
-    forms = (stripped, stripped.lower(), stripped.capitalize(), stripped.upper(), stripped.casefold())
+    forms: tuple[str, ...] = (stripped, stripped.lower(), stripped.capitalize(), stripped.upper(), stripped.casefold())
     forms += tuple(unicodedata.normalize(form, w) for form in ("NFC", "NFD") for w in forms[:2])
     found = [w for w in dict.fromkeys(forms) if row_of(w) >= 0]
     if len(found) < limit:
@@ -100,28 +100,24 @@ def unknown_key(
     keys : sequence
     row_of : callable
     dropped_count : int or None
-        How often the corpus had the word, where it was left out for its count.
+        How often the corpus had the word, where that is known.
     min_count : int or None
     """
+    message = f"{key!r} is not in the vocabulary of {len(keys):,} keys"
+    if dropped_count:
+        rare = min_count is not None and dropped_count < min_count
+        message += f"; its count was {dropped_count:,}, " + (
+            f"min_count is {min_count:,}" if rare else "too few to be kept"
+        )
     if isinstance(key, str):
-        message = f"{key!r} is not in the vocabulary of {len(keys):,} keys"
-        if dropped_count is not None:
-            message += f"; its count was {dropped_count}"
-            message += f", min_count is {min_count}" if min_count is not None else ", too few to be kept"
         close = close_words(key, keys, row_of)
         if close:
-            message += (
-                "; did you mean " + " or ".join(filter(None, (", ".join(map(repr, close[:-1])), repr(close[-1])))) + "?"
-            )
-        elif key.strip().lstrip("-").isdigit() and row_of(int(key)) >= 0:
+            *others, last = map(repr, close)
+            message += "; did you mean " + (", ".join(others) + " or " if others else "") + last + "?"
+        elif key.strip().lstrip("-").isdecimal() and row_of(int(key)) >= 0:
             message += f"; the keys are integers: did you mean {int(key)} without quotes?"
-    else:
-        message = f"{key!r} is not in the vocabulary of {len(keys):,} keys"
-        if row_of(str(key)) >= 0:
-            message += f"; did you mean the string {str(key)!r}?"
-        elif 0 <= key < len(keys):
-            message += f"; integers are keys, never positions: row {key} is vectors[{key}], its key index_to_key[{key}]"
-        elif dropped_count is not None:
-            message += f"; its count was {dropped_count}"
-            message += f", min_count is {min_count}" if min_count is not None else ""
+    elif row_of(str(key)) >= 0:
+        message += f"; did you mean the string {str(key)!r}?"
+    elif 0 <= key < len(keys):
+        message += f"; integers are keys, never positions: row {key} is vectors[{key}], its key index_to_key[{key}]"
     return UnknownKeyError(message)

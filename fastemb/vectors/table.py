@@ -43,16 +43,22 @@ class VectorTable:
        such a change.
     """
 
+    vector_size: int
+    next_index: int  # the row that add_vector fills next
+    norms: NDArray | None
+    expandos: dict[str, NDArray]
+    min_count: int | None  # of the training run, where known: only error messages use it
+
     def __init__(self, vector_size: int, count: int = 0, dtype: DTypeLike = np.float32, mapfile_path: Any = None):
         if isinstance(vector_size, bool) or not isinstance(vector_size, Integral) or vector_size < 1:
             raise ValueError(f"vector_size must be an integer >= 1, not {vector_size!r}")
         if not isinstance(count, Integral) or count < 0:
             raise ValueError(f"count must be an integer >= 0, not {count!r}")
         self.vector_size = int(vector_size)
-        self.next_index = 0  # the row that add_vector fills next
-        self.expandos: dict[str, NDArray] = {}
+        self.next_index = 0
+        self.expandos = {}
         self.mapfile_path = mapfile_path
-        self.min_count: int | None = None  # of the training run, where known: only error messages use it
+        self.min_count = None
         self._vocabulary: Any = None
         self._index_to_key: list[Any] | None = [None] * int(count)
         self._key_to_index: dict[Any, int] | None = {}
@@ -222,7 +228,7 @@ class VectorTable:
         self._vectors_lockf = factors
 
     def _vectors_changed(self) -> None:
-        self.norms: NDArray | None = None
+        self.norms = None
         self._cache = {}
 
     def fill_norms(self, force: bool = False) -> None:
