@@ -156,7 +156,7 @@ def printable(text: str) -> str:
     return text.encode(encoding, "backslashreplace").decode(encoding, "replace")
 
 
-def write(text: str) -> None:
+def write(text: str = "") -> None:
     """Print a line of data on stdout; words that are no valid UTF-8 come out as the bytes they were."""
     try:
         print(text)

@@ -262,5 +262,5 @@ def prompt(vectors: Any, args: argparse.Namespace, what: str, ask: Callable[[str
         except (KeyError, ValueError, CommandError) as error:
             note(one_line(error))
         if not interactive:
-            write("")
+            write()
         sys.stdout.flush()

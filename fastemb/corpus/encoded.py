@@ -276,6 +276,7 @@ class Corpus:
 
     @property
     def in_memory(self) -> bool:
+        """Whether the ids are in memory, not in a file."""
         return self._ids is not None
 
     @property
