@@ -22,10 +22,12 @@ Nothing is downloaded, and files are only read: the documentation and comments o
 installed packages, then manual pages and documentation of the system where there are any.
 """
 
-MAX_WORDS = 2_000_000  # reading more takes longer than it is worth in a first minute
+MAX_WORDS = 1_200_000  # reading more takes longer than it is worth in a first minute
 # words trained in all, by instruction set, so that the training takes some 10 s on two cores
-BUDGET = {"scalar": 8_000_000, "neon": 20_000_000, "avx2": 25_000_000, "avx512": 30_000_000}
-MAX_SECONDS = 30.0  # on a machine slower than any of those
+BUDGET = {"scalar": 4_000_000, "neon": 12_000_000, "avx2": 14_000_000, "avx512": 18_000_000}
+READING = 50_000  # words a second that one core of such a machine reads; a slower or busier one trains less
+MAX_SECONDS = 25.0  # and whatever happens, no longer than this
+
 
 NEIGHBORS_OF = ("error", "month", "left", "socket", "float", "red", "directory", "thread", "remove", "true")
 ANALOGIES = (
@@ -57,7 +59,7 @@ def add_parser(commands: Any) -> None:
     parser.add_argument("-o", "--output", metavar="FILE", help="save the model")
     parser.add_argument("--text", metavar="FILE", help="save the text: a corpus for `fastemb train`")
     parser.add_argument(
-        "--max-words", metavar="N", type=int, default=MAX_WORDS, help="read at most so many words (default: 2000000)"
+        "--max-words", metavar="N", type=int, default=MAX_WORDS, help="read at most so many words (default: 1200000)"
     )
     parser.add_argument("--epochs", metavar="N", type=int, help="passes over the text (default: by its length)")
     parser.add_argument("--seed", metavar="N", type=int, default=1, help="seed of the training (default: 1)")
@@ -88,7 +90,8 @@ def run(args: argparse.Namespace) -> int:
     say(f"Text      {found.words:,} words in {found.sentences:,} sentences from {found.files:,} files of this machine")
     say(f"          ({parts}), read in {reading:.1f} s")
 
-    model, training = train(args, lines, found.words, machine["simd"])
+    speed = found.words / max(reading, 1e-3) / readers()
+    model, training = train(args, lines, found.words, machine["simd"], speed)
     words, seconds = sum(epoch["words"] for epoch in model.history), training["train"]
     speed = words / seconds if seconds else 0.0
     say(
@@ -157,6 +160,13 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
+def readers() -> int:
+    """Processes that read."""
+    from fastemb.training.config import cpu_count
+
+    return min(4, cpu_count())
+
+
 def find_text(args: argparse.Namespace) -> tuple[list[str], Any, float]:
     """Read the text of this machine: its sentences in a fixed, shuffled order, the counts, the seconds."""
     from fastemb.cli import found_text
@@ -171,16 +181,14 @@ def find_text(args: argparse.Namespace) -> tuple[list[str], Any, float]:
     def show(found: Any) -> None:
         share = min(1.0, max(found.words / args.max_words, found.files / max(1, len(files))))
         bar = "#" * round(20 * share)
-        sys.stderr.write(
-            f"\rReading the documentation on this machine |{bar:<20}| {found.files:,} files, {found.words:,} words "
-        )
+        sys.stderr.write(f"\rread {100 * share:4.0f}%|{bar:<20}| {found.files:,} files, {found.words:,} words ")
         sys.stderr.flush()
 
     lines = list(
         found_text.sentences(
             files,
             max_words=args.max_words,
-            workers=min(4, cores()),
+            workers=readers(),
             found=found,
             progress=show if live else None,
         )
@@ -192,11 +200,14 @@ def find_text(args: argparse.Namespace) -> tuple[list[str], Any, float]:
     return lines, found, time.monotonic() - started
 
 
-def train(args: argparse.Namespace, lines: list[str], words: int, simd: str) -> tuple[Any, dict[str, float]]:
+def train(
+    args: argparse.Namespace, lines: list[str], words: int, simd: str, speed: float
+) -> tuple[Any, dict[str, float]]:
     """Train a model on the sentences, by way of a file as a user would; returns it and the seconds."""
     from fastemb import Word2Vec
 
-    epochs = args.epochs or max(5, min(40, round(BUDGET.get(simd, BUDGET["scalar"]) / words)))
+    budget = BUDGET.get(simd, BUDGET["scalar"]) * min(1.0, speed / READING)
+    epochs = args.epochs or max(4, min(30, round(budget / words)))
     if not sys.stderr.isatty():
         note(f"Training {epochs} epochs on {words:,} words ...")
     with tempfile.TemporaryDirectory(prefix="fastemb-demo-") as directory:
@@ -222,30 +233,15 @@ def train(args: argparse.Namespace, lines: list[str], words: int, simd: str) -> 
         return model, {"scan": scanned - started, "train": time.monotonic() - scanned}
 
 
-def cores() -> int:
-    """Cores this process may use."""
-    try:
-        return len(os.sched_getaffinity(0))
-    except AttributeError:
-        return os.cpu_count() or 1
-
-
 def describe_machine(fastemb: Any) -> dict[str, Any]:
     """The CPU, its cores, and the instruction set in use."""
-    from fastemb.training._engine import available_simd, simd
-
+    config = fastemb.show_config("dicts")
     model = platform.machine()
     try:
         with open("/proc/cpuinfo") as file:
             model = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), model)
     except OSError:
         pass
-    return {
-        "cpu": model,
-        "cores": cores(),
-        "simd": simd(),
-        "available_simd": list(available_simd()),
-        "python": platform.python_version(),
-        "text": f"{model}, {cores()} core{'s' * (cores() != 1)}, instruction set {simd()}; "
-        f"Python {platform.python_version()}",
-    }
+    cores = f"{config['workers']} core{'s' * (config['workers'] != 1)}"
+    text = f"{model}, {cores}, instruction set {config['simd']}; Python {config['python']}"
+    return {"cpu": model, **config, "text": text}

@@ -237,6 +237,7 @@ class PathLineSentences(LineSentence):
 
     @property
     def input_files(self) -> list[str]:
+        """The files that are read, in order."""
         return self._paths()
 
 
