@@ -115,6 +115,16 @@ def _section(fd: int, place: list[int], dtype: Any, name: str, size: int) -> np.
     return out
 
 
+def _check_gaps(fd: int, sections: dict[str, list[int]], json_at: int) -> None:
+    """Every byte of the file is accounted for: the padding between the sections is short and zero."""
+    at = PREAMBLE.size + 4
+    for begin, nbytes, _ in [*sorted(sections.values()), [json_at, 0, 0]]:
+        gap = np.ones(begin - at if 0 <= begin - at <= HEADER else 0, np.uint8)
+        if begin < at or begin - at > HEADER or pread_into(fd, gap, at) != len(gap) or gap.any():
+            raise CacheDamaged("bytes between the sections")
+        at = begin + nbytes
+
+
 def _read(fd: int) -> CacheFile:
     size = os.fstat(fd).st_size
     head = np.zeros(PREAMBLE.size + 4, np.uint8)
@@ -161,6 +171,7 @@ def _read(fd: int) -> CacheFile:
         or np.any(np.diff(offsets) < 0)
     ):
         raise CacheDamaged("the sentence offsets do not fit the ids")
+    _check_gaps(fd, sections, json_at)
     buffer, have = np.empty(1 << 20, np.uint8), 0
     for start in range(0, nbytes, len(buffer)):
         piece = buffer[: min(len(buffer), nbytes - start)]
@@ -178,7 +189,7 @@ def open_cache(path: str) -> CacheFile:
     fd = os.open(path, os.O_RDONLY | getattr(os, "O_BINARY", 0) | getattr(os, "O_CLOEXEC", 0))
     try:
         return _read(fd)
-    except CacheDamaged as e:
+    except (CacheDamaged, KeyError, IndexError, TypeError, OverflowError) as e:  # the latter: a description made up
         os.close(fd)
         raise CacheDamaged(f"the id cache {path!r} is damaged: {e}; delete it") from None
     except ValueError as e:

@@ -258,7 +258,7 @@ def test_bad_sentences_and_tokens():
         Corpus([["a"], "b c"])
     with pytest.raises(TypeError, match="sentence 2 is None"):
         Corpus([["a"], ["b"], None])
-    with pytest.raises(TypeError, match="sentence 0, token 1 is 2.5"):
+    with pytest.raises(TypeError, match=r"sentence 0, token 1 is 2\.5"):
         Corpus([["a", 2.5]])
     with pytest.raises(TypeError, match=r"sentence 1, token 0 is 3.*after strings"):
         Corpus([["a"], [3]])
@@ -332,7 +332,7 @@ def test_given_vocabulary(path):
     assert corpus.report.tokens_oov == 4 and corpus.report.types_dropped == 4 and corpus.report.sentences_dropped == 0
     with pytest.raises(ValueError, match="in the given vocabulary"):
         Corpus(path, vocabulary=Vocabulary(["dog"], [1]))
-    with pytest.raises(TypeError, match="strings.*integers"):
+    with pytest.raises(TypeError, match=r"strings.*integers"):
         Corpus(path, vocabulary=Vocabulary([1], [1]))
 
 
