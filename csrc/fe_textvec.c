@@ -507,6 +507,8 @@ FE_INLINE fe_tv_error text_row(fe_textvec *t, const uint8_t *line, const uint8_t
     const uint8_t *p = line;
     while (p < end && !is_sep(*p)) p++;
     const uint8_t *word_end = p;
+    /* no memory for numbers that cannot be there: a number takes two bytes */
+    if (FE_UNLIKELY((end - line) / 2 < dim)) return text_row_slow(t, line, end, byte);
     float *row = next_row(t, word_end - line);
     if (FE_UNLIKELY(!row)) return fail(t, FE_TV_NOMEM, byte, 0);
     int64_t i = 0;

@@ -32,8 +32,8 @@ _BUFFER = 1 << 20
 class _File(io.RawIOBase):
     """A descriptor whose write() writes everything: the kernel may take less than it is given."""
 
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
+    def __init__(self, fd: int, path: str | os.PathLike[str], kept: bool) -> None:
+        self._fd, self._path, self._kept = fd, path, kept
 
     def fileno(self) -> int:
         return self._fd
@@ -44,15 +44,22 @@ class _File(io.RawIOBase):
     def write(self, data) -> int:  # type: ignore[override]
         view = memoryview(data).cast("B")
         done = 0
-        while done < len(view):
-            n = os.write(self._fd, view[done : done + (1 << 30)])
-            if n <= 0:
-                raise OSError(errno.EIO, "the system wrote nothing and gave no reason")
-            done += n
+        with _named(self._path, self._kept):
+            while done < len(view):
+                n = os.write(self._fd, view[done : done + (1 << 30)])
+                if n <= 0:
+                    raise OSError(errno.EIO, "the system wrote nothing and gave no reason")
+                done += n
         return done
 
     def tell(self) -> int:
         return os.lseek(self._fd, 0, os.SEEK_CUR)
+
+    def close(self) -> None:
+        """Once; afterwards a forgotten buffer above cannot write to a descriptor that means another file by then."""
+        if not self.closed:
+            super().close()
+            os.close(self._fd)  # may report what writing could not
 
 
 def _target(path: str | os.PathLike[str]) -> tuple[str, os.stat_result | None]:
@@ -180,6 +187,19 @@ def _fsync_directory(folder: str) -> None:
 
 
 @contextlib.contextmanager
+def _named(path: str | os.PathLike[str], kept: bool) -> Iterator[None]:
+    """Errors of the system get the file's name, and say whether an old file is still there."""
+    try:
+        yield
+    except OSError as e:
+        if e.errno is None or (e.strerror or "").startswith("cannot write"):
+            raise
+        why = "the disk is full" if e.errno == errno.ENOSPC else e.strerror
+        kept_text = "; the old file is unchanged" if kept else ""
+        raise type(e)(e.errno, f"cannot write: {why}{kept_text}", os.fsdecode(path)) from e
+
+
+@contextlib.contextmanager
 def write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """Write a file that replaces `path` whole when the block ends well, and never otherwise.
 
@@ -214,27 +234,25 @@ def write(path: str | os.PathLike[str]) -> Iterator[IO[bytes]]:
     """
     real, st = _target(path)
     _sweep(real)
-    fd, temp = _create(real, None if st is None else stat.S_IMODE(st.st_mode))
+    with _named(path, kept=st is not None):
+        fd, temp = _create(real, None if st is None else stat.S_IMODE(st.st_mode))
     renamed = False
+    raw = _File(fd, path, st is not None)
     try:
+        out = io.BufferedWriter(raw, _BUFFER)
         try:
-            raw = _File(fd)
-            out = io.BufferedWriter(raw, _BUFFER)
             yield out
             out.flush()
-            os.fsync(fd)
+            with _named(path, kept=st is not None):
+                os.fsync(fd)
         finally:
-            owned, fd = fd, -1
-            os.close(owned)  # may report what writing could not
-        os.replace(temp, real)
+            with _named(path, kept=st is not None):
+                raw.close()
+        with _named(path, kept=st is not None):
+            os.replace(temp, real)
         renamed = True
-        _fsync_directory(os.path.dirname(real))
-    except OSError as e:
-        if e.filename is None and e.errno is not None:
-            why = "the disk is full" if e.errno == errno.ENOSPC else e.strerror
-            kept = "" if renamed or st is None else "; the old file is unchanged"
-            raise type(e)(e.errno, f"cannot write: {why}{kept}", os.fsdecode(path)) from e
-        raise
+        with _named(path, kept=False):
+            _fsync_directory(os.path.dirname(real))
     finally:
         if not renamed:
             with contextlib.suppress(OSError):
@@ -263,11 +281,12 @@ def check_writable(path: str | os.PathLike[str], need_bytes: int = 0) -> None:
     FileNotFoundError: [Errno 2] the directory of the output does not exist; create it first: '/no/such/directory'
     """
     real, _ = _target(path)
-    fd, temp = _create(real, None)  # access() does not know of quotas, read-only mounts and full inode tables
-    try:
-        os.close(fd)
-    finally:
-        os.unlink(temp)
+    with _named(path, kept=False):
+        fd, temp = _create(real, None)  # access() does not know of quotas, read-only mounts and full inode tables
+        try:
+            os.close(fd)
+        finally:
+            os.unlink(temp)
     if need_bytes and hasattr(os, "statvfs"):
         disk = os.statvfs(os.path.dirname(real))
         free = disk.f_bavail * disk.f_frsize

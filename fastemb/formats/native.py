@@ -18,6 +18,7 @@ Tensors of a model with n words of d numbers::
     vocab_offsets  int64   (n + 1,)
     counts         int64   (n,)                              optional
     syn1neg, syn1hs  float32 (n, d)                          optional, to go on training
+    column:NAME    any (n,)                                  optional, a column of the user's
 """
 
 from __future__ import annotations
@@ -361,8 +362,8 @@ def _validate(t: Mapping[str, NDArray[Any]], path: Any, allow_nonfinite: bool, m
             raise bad(f"'counts' must be int64, one for each word, not {c.dtype} {c.shape}")
         if len(c) and c.min() < 0:
             raise bad(f"word {int(np.argmin(c)):,} has a negative count")
-    for name, a in t.items():
-        if a.dtype.kind != "f" or not a.size or allow_nonfinite or (mapped and _is_matrix(a.shape)):
+    for name, a in t.items():  # names with a colon are columns of the user's, where NaN may mean "unknown"
+        if a.dtype.kind != "f" or not a.size or allow_nonfinite or ":" in name or (mapped and _is_matrix(a.shape)):
             continue
         at = _first_nonfinite(a)
         if at >= 0:

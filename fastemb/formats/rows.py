@@ -9,6 +9,7 @@ import io
 import itertools
 import lzma
 import os
+import re
 import stat
 import warnings
 import zlib
@@ -26,7 +27,9 @@ __all__ = ["Source", "Words", "encode_words", "finish", "read_rows", "write_rows
 BLOCK = 1 << 20
 MAX_HEADER = 1024
 
-MAGIC = ((b"\x1f\x8b", "gzip"), (b"BZh", "bzip2"), (b"\xfd7zXZ\0", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"))
+_MAGIC = re.compile(  # long enough that no word of a text file is taken for one
+    rb"(?P<gzip>\x1f\x8b\x08)|(?P<bzip2>BZh[1-9](?:1AY&SY|\x17rE8P\x90))|(?P<xz>\xfd7zXZ\0)|(?P<zstd>\x28\xb5\x2f\xfd)"
+)
 
 
 class Words(Sequence[str]):
@@ -141,9 +144,10 @@ class Source:
         self._file: Any = self._raw
         try:
             self.file_size = os.fstat(self._raw.fileno()).st_size
-            head = self._raw.read(6) or b""
+            head = self._raw.read(16) or b""
             self._raw.seek(0)
-            self.compression = next((name for magic, name in MAGIC if head.startswith(magic)), None)
+            match = _MAGIC.match(head)
+            self.compression = match.lastgroup if match else None
             if self.compression:
                 self._file = _decompressor(self.compression, self._raw, path)
         except BaseException:
@@ -436,7 +440,7 @@ def _compressor(path: Any, raw: Any) -> Iterator[Any]:
     """By the ending of the name, as gensim does."""
     name = os.fsdecode(path)
     if name.endswith(".gz"):
-        out: Any = gzip.GzipFile(filename="", fileobj=raw, mode="wb", mtime=0)
+        out: Any = gzip.GzipFile(filename="", fileobj=raw, mode="wb", compresslevel=6, mtime=0)
     elif name.endswith(".bz2"):
         out = bz2.BZ2File(raw, "wb")
     elif name.endswith(".xz"):

@@ -24,12 +24,12 @@ _ARCHIVES = (
     (b"\x80\x03", "pickle"),
     (b"\x80\x04", "pickle"),
     (b"\x80\x05", "pickle"),
-    (b"FiFu", "finalfusion"),
+    (b"FiFu\0\0\0\0", "finalfusion"),
     (b"SQLite format 3\0", "sqlite"),
     (b"\x89HDF\r\n\x1a\n", "hdf5"),
-    (b"PAR1", "parquet"),
-    (b"ARROW1", "arrow"),
-    (b"%PDF", "pdf"),
+    (b"PAR1\x15", "parquet"),
+    (b"ARROW1\0\0", "arrow"),
+    (b"%PDF-", "pdf"),
     (b"\x7fELF", "program"),
 )
 
@@ -165,17 +165,17 @@ def _sniff(source: Source) -> str:
         except ValueError:  # more digits than Python converts
             dim = 1
         return "word2vec-text" if row_is_text(source, data, skip + match.end(), max(1, dim)) else "word2vec"
-    if not _is_texty(body):
-        # GloVe text whose words are not UTF-8 still ends its first line in numbers
-        fields = body.split(b"\n")[0].split()
-        return "glove" if len(fields) > 2 and all(_text.parse_float(f) is not None for f in fields[-2:]) else "unknown"
+    if len(data) == 1 << 16 and source.size is not None and not any(c in body for c in b" \t\n"):
+        body = _far_row(source, 0)  # a very long first word
     line, newline, _ = body.partition(b"\n")
     fields = line.split()
-    if not newline and len(body) == 1 << 16:
+    if not newline and len(body) >= 1 << 16:
         fields = fields[:-1]  # cut in two
-    if len(fields) >= 2 and _text.parse_float(fields[-1]) is not None:
+    # a line that ends in a number may have words that are not UTF-8; binary data does not end in two
+    texty = _is_texty(body)
+    if len(fields) > (1 if texty else 2) and all(_text.parse_float(f) is not None for f in fields[1:][-2:]):
         return "glove"
-    return "text"
+    return "text" if texty else "unknown"
 
 
 def sniff(path: str | os.PathLike[str]) -> str:
