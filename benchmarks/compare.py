@@ -18,9 +18,9 @@ scores        Spearman correlation of WordSim-353, SimLex-999, MEN; accuracy of 
 
 BLAS and OpenMP threads are set to 1, so that the workers asked for are all there is. gensim reads `corpus_file`, its
 fastest way. fastText draws negatives from counts ** 0.5 (the others 0.75), has no lowest learning rate, and cuts lines
-after 1,024 words, and its Python package takes no seed; its vocabulary and training are one call, so its vocabulary is
-timed by a run of no epochs. The NumPy twin (one core; skip-gram with negative sampling only) trains on the first
-`--twin-lines` lines, since it is slow: its rate is that of the sample, and it has no scores.
+after 1,024 words; its vocabulary and training are one call, so its vocabulary is timed by a run of no epochs. The
+NumPy twin (one core; skip-gram with negative sampling only) trains on the first `--twin-lines` lines, since it is
+slow: its rate is that of the sample, and it has no scores.
 """
 
 from __future__ import annotations

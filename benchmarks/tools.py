@@ -77,7 +77,7 @@ def gensim(job: Job, out: Path) -> Run:
 
 
 def fasttext(job: Job, out: Path) -> Run:
-    """Differs: noise exponent 0.5, no minimum learning rate, lines cut after 1,024 words, no seed to be given."""
+    """Differs: noise exponent 0.5, no minimum learning rate, lines cut after 1,024 words."""
     import fasttext
     import numpy as np
 
@@ -92,6 +92,7 @@ def fasttext(job: Job, out: Path) -> Run:
         minCount=job["min_count"],
         lr=job["alpha"],
         thread=job["workers"],
+        seed=job["seed"],
         minn=0,
         maxn=0,
         verbose=0,
