@@ -4,9 +4,9 @@
 2014, equation 4) with the largest ``cos(x, b) cos(x, c) / (cos(x, a) + eps)``, cosines shifted to [0, 1]. The three
 words of the question are no answers.
 
-All questions are answered together, in blocks: one GEMM of all queries with the vocabulary for 3CosAdd; for 3CosMul one
-of the distinct words with the vocabulary (a question set repeats its words twenty times over), whose rows are then
-multiplied.
+All questions are answered together. A question set repeats its words some twenty times over, so the cosines of the
+distinct words with the vocabulary are one GEMM, a few columns of it at a time, and a question adds up (or multiplies)
+three of its rows. Sets that do not repeat their words are answered by one GEMM of the queries themselves.
 """
 
 from __future__ import annotations
@@ -131,8 +131,8 @@ def evaluate_word_analogies(
     right = np.zeros(len(rows), dtype=bool)
     if known.any():
         asked, n = rows[known], index.size
-        answer = _answers_3cosadd if METHODS[similarity_function] == "3CosAdd" else _answers_3cosmul
-        right[known] = _judge(answer(asked[:, :3], vectors[:n], norms[:n]), asked, index)
+        answers = _answers(asked[:, :3], vectors[:n], norms[:n], METHODS[similarity_function])
+        right[known] = _judge(answers, asked, index)
 
     sections: list[dict[str, Any]] = [{"section": name, "correct": [], "incorrect": []} for name in questions.names]
     for words, section, is_known, is_right in zip(
@@ -199,40 +199,52 @@ def _judge(answers: NDArray, asked: NDArray, index: WordIndex) -> NDArray:
     return answered & (answers[np.arange(len(answers)), chosen] == asked[:, 3])
 
 
-def _own_words(triples: NDArray) -> tuple[NDArray, NDArray]:
-    return np.repeat(np.arange(len(triples)), 3), triples.ravel()
-
-
-def _answers_3cosadd(triples: NDArray, vectors: NDArray, norms: NDArray) -> NDArray:
+def _answers(triples: NDArray, vectors: NDArray, norms: NDArray, method: str) -> NDArray:
+    """Rows of the best answers to each question (a, b, c), without its own words, best first."""
     words, place = np.unique(triples, return_inverse=True)
+    place = place.reshape(triples.shape)
     unit = unit_rows(vectors[words], norms[words])
-    a, b, c = place.reshape(triples.shape).T
-    queries = unit[b]
-    queries += unit[c]
-    queries -= unit[a]
-    return cosine_topk(queries, vectors, norms, _ANSWERS, exclude=_own_words(triples))[0]
+    if method == "3CosAdd" and 2 * len(words) > len(triples):  # few questions to a word: nothing to share
+        queries = unit[place[:, 1]]
+        queries += unit[place[:, 2]]
+        queries -= unit[place[:, 0]]
+        return cosine_topk(queries, vectors, norms, _ANSWERS, exclude=_own_words(triples))[0]
+    return _answers_from_words(triples, place, unit, vectors, norms, method)
 
 
-def _answers_3cosmul(triples: NDArray, vectors: NDArray, norms: NDArray) -> NDArray:
-    words, place = np.unique(triples, return_inverse=True)
-    a, b, c = place.reshape(triples.shape).T
-    unit = unit_rows(vectors[words], norms[words])
+def _answers_from_words(
+    triples: NDArray, place: NDArray, unit: NDArray, vectors: NDArray, norms: NDArray, method: str
+) -> NDArray:
+    """The answers from the cosines of the distinct words, ``unit[place]``, with the vocabulary, a few columns at a
+    time."""
     own = Excluded(*_own_words(triples))
     dtype = compute_dtype(vectors.dtype)
     scale = inverse(norms).astype(dtype, copy=False)
     top = TopK(len(triples), min(_ANSWERS, len(vectors)), dtype)
-    width = max(256, min(SCORES // QUERIES, 4 * SCORES // max(1, len(words))))
+    height, width = QUERIES, max(256, min(SCORES // QUERIES, 4 * SCORES // max(1, len(unit))))
+    sums, terms = np.empty((2, height * width), dtype)
+    first: np.ufunc
+    second: np.ufunc
     for lo in range(0, len(vectors), width):
         hi = min(lo + width, len(vectors))
         cosines = unit @ (vectors[lo:hi].astype(dtype, copy=False) * scale[lo:hi, None]).T
-        cosines += 1.0
-        cosines *= 0.5
-        divisors = 1.0 / (cosines + dtype.type(_EPSILON))
-        for q in range(0, len(triples), QUERIES):
-            part = slice(q, q + QUERIES)
-            scores = cosines[b[part]]
-            scores *= cosines[c[part]]
-            scores *= divisors[a[part]]
+        if method == "3CosMul":
+            cosines += 1.0
+            cosines *= 0.5
+            last, first, second = 1.0 / (cosines + dtype.type(_EPSILON)), np.multiply, np.multiply
+        else:
+            last, first, second = cosines, np.add, np.subtract
+        for q in range(0, len(triples), height):
+            a, b, c = place[q : q + height].T
+            shape = (len(a), hi - lo)
+            scores, term = (buffer[: len(a) * (hi - lo)].reshape(shape) for buffer in (sums, terms))
+            np.take(cosines, b, axis=0, out=scores, mode="clip")  # any mode but "raise" writes straight to `out`
+            first(scores, np.take(cosines, c, axis=0, out=term, mode="clip"), out=scores)
+            second(scores, np.take(last, a, axis=0, out=term, mode="clip"), out=scores)
             own.hide(scores, q, lo)
             top.offer(q, scores, lo)
     return top.indices
+
+
+def _own_words(triples: NDArray) -> tuple[NDArray, NDArray]:
+    return np.repeat(np.arange(len(triples)), 3), triples.ravel()
