@@ -6,6 +6,12 @@
 #ifdef _MSC_VER
 #include <intrin.h>
 #endif
+#if defined(__unix__) || defined(__APPLE__)
+#include <sys/mman.h>
+#if defined(MAP_ANONYMOUS)
+#define HAVE_MMAP 1
+#endif
+#endif
 
 enum { SHORT = 16, BATCH = 256, PIECE = 2048 };
 
@@ -113,11 +119,43 @@ FE_INLINE uint64_t slots_of(const fe_table *t) {
     return (uint64_t)1 << (64 - t->shift);
 }
 
+/* Zeroed slots. Large ones are mapped: malloc would keep them after free (its mmap threshold rises to 32 MB), and huge
+   pages save the TLB misses of the random access. */
+enum { MAP_FROM = 1 << 20, HUGE_FROM = 8 << 20 };
+
+static fe_slot *new_slots(uint64_t n) {
+    if (n > SIZE_MAX / sizeof(fe_slot))
+        return NULL;
+#ifdef HAVE_MMAP
+    size_t bytes = (size_t)n * sizeof(fe_slot);
+    if (bytes >= MAP_FROM) {
+        void *p = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        if (p == MAP_FAILED)
+            return NULL;
+#ifdef MADV_HUGEPAGE
+        if (bytes >= HUGE_FROM)
+            madvise(p, bytes, MADV_HUGEPAGE);
+#endif
+        return p;
+    }
+#endif
+    return calloc((size_t)n, sizeof(fe_slot));
+}
+
+static void free_slots(fe_slot *slots, uint64_t n) {
+#ifdef HAVE_MMAP
+    if (slots && (size_t)n * sizeof *slots >= MAP_FROM) {
+        munmap(slots, (size_t)n * sizeof *slots);
+        return;
+    }
+#endif
+    (void)n;
+    free(slots);
+}
+
 static fe_status resize(fe_table *t, int shift) {
     uint64_t n = (uint64_t)1 << (64 - shift), mask = n - 1;
-    if (n > SIZE_MAX / sizeof(fe_slot))
-        return FE_NOMEM;
-    fe_slot *slots = calloc(n, sizeof *slots);
+    fe_slot *slots = new_slots(n);
     if (!slots)
         return FE_NOMEM;
     if (t->slots) {
@@ -131,7 +169,7 @@ static fe_status resize(fe_table *t, int shift) {
                 at = (at + 1) & mask;
             slots[at] = *s;
         }
-        free(t->slots);
+        free_slots(t->slots, old);
     }
     t->slots = slots;
     t->shift = shift;
@@ -162,7 +200,8 @@ fe_status fe_table_init(fe_table *t, int64_t expected, int track_first) {
 }
 
 void fe_table_free(fe_table *t) {
-    free(t->slots);
+    if (t->slots)
+        free_slots(t->slots, slots_of(t));
     free(t->arena);
     free(t->first);
     memset(t, 0, sizeof *t);
@@ -341,16 +380,28 @@ fe_status fe_table_add(fe_table *t, const uint8_t *word, uint32_t len, int64_t c
     return count_key(t, &k, count, position, id);
 }
 
+FE_INLINE key key_of_slot(const fe_table *t, const fe_slot *s) {
+    return (key){.k0 = s->k0, .k1 = s->k1, .hash = slot_hash(s), .word = slot_word(t, s), .len = s->len};
+}
+
 fe_status fe_table_merge(fe_table *into, const fe_table *from, int32_t *map) {
-    /* Reserved for the worst case: growing while walking `from` in hash order would pile its words up in one end of a
-       smaller table. */
-    fe_status st = fe_table_reserve(into, into->n + from->n);
+    /* Room first, exactly: growing while walking `from` in hash order would pile its words up in one end of a smaller
+       table, and room for the sum of both would often be twice what is needed. */
     uint64_t slots = slots_of(from);
+    int64_t missing = 0;
+    for (uint64_t i = 0; i < slots; i++) {
+        const fe_slot *s = from->slots + i;
+        if (s->id1) {
+            key k = key_of_slot(from, s);
+            missing += probe(into, &k)->id1 == 0;
+        }
+    }
+    fe_status st = fe_table_reserve(into, into->n + missing);
     for (uint64_t i = 0; st == FE_OK && i < slots; i++) {
         const fe_slot *s = from->slots + i;
         if (!s->id1)
             continue;
-        key k = {.k0 = s->k0, .k1 = s->k1, .hash = slot_hash(s), .word = slot_word(from, s), .len = s->len};
+        key k = key_of_slot(from, s);
         int64_t first = from->first ? from->first[s->id1 - 1] : 0;
         int32_t id;
         st = count_key(into, &k, s->count, first, &id);
