@@ -79,15 +79,21 @@ cdef class Table:
         return np.asarray(ids)[:other.t.n]
 
     def columns(self):
-        """By id: counts int64, byte lengths uint32, invalid (as UTF-8) bool."""
+        """By id: counts int64, invalid (as UTF-8) bool."""
         cdef int64_t n = max(self.t.n, 1)
         cdef int64_t[::1] counts = np.zeros(n, np.int64)
-        cdef uint32_t[::1] lengths = np.zeros(n, np.uint32)
         cdef uint8_t[::1] invalid = np.zeros(n, np.uint8)
         with nogil:
-            fe_table_columns(&self.t, &counts[0], &lengths[0], &invalid[0], NULL)
+            fe_table_columns(&self.t, &counts[0], NULL, &invalid[0], NULL)
         n = self.t.n
-        return np.asarray(counts)[:n], np.asarray(lengths)[:n], np.asarray(invalid)[:n].view(np.bool_)
+        return np.asarray(counts)[:n], np.asarray(invalid)[:n].view(np.bool_)
+
+    def lengths(self):
+        """By id: uint32 bytes of each word."""
+        cdef uint32_t[::1] out = np.zeros(max(self.t.n, 1), np.uint32)
+        with nogil:
+            fe_table_columns(&self.t, NULL, &out[0], NULL, NULL)
+        return np.asarray(out)[:self.t.n]
 
     def hashes(self):
         """By id: uint64 hashes, comparable with `hash_word` within this process only."""
@@ -126,7 +132,7 @@ cdef class Table:
         if n:
             if np.min(ids) < 0 or np.max(ids) >= self.t.n:
                 raise IndexError("id outside the table")
-            np.cumsum(self.columns()[1][ids], out=offsets[1:])
+            np.cumsum(self.lengths()[ids], out=offsets[1:])
         blob = np.empty(offsets[n], np.uint8)
         cdef uint8_t[::1] bytes_ = blob if len(blob) else np.empty(1, np.uint8)
         cdef int64_t[::1] offs = offsets

@@ -86,7 +86,7 @@ def write_cache(
     for name, array in columns:
         at = -(-at // 8) * 8
         raw = np.ascontiguousarray(array)
-        sections[name] = [at, raw.nbytes, zlib.crc32(raw)]
+        sections[name] = [at, raw.nbytes, zlib.crc32(raw.data)]
         if raw.nbytes:
             pwrite_all(store.fd, raw, at)
         at += raw.nbytes
@@ -110,7 +110,7 @@ def _section(fd: int, place: list[int], dtype: Any, name: str, size: int) -> np.
     if at < HEADER or nbytes < 0 or at + nbytes > size or nbytes % item:
         raise CacheDamaged(f"section {name!r} does not lie inside the file")
     out = np.empty(nbytes // item, dtype)
-    if nbytes and (pread_into(fd, out, at) != nbytes or zlib.crc32(out) != crc):
+    if nbytes and (pread_into(fd, out, at) != nbytes or zlib.crc32(out.data) != crc):
         raise CacheDamaged(f"checksum of section {name!r}")
     return out
 
@@ -140,7 +140,7 @@ def _read(fd: int) -> CacheFile:
     if json_at < HEADER or json_at + json_bytes != size:
         raise CacheDamaged(f"{size} bytes long, {json_at + json_bytes} expected")
     text = np.empty(json_bytes, np.uint8)
-    if pread_into(fd, text, json_at) != json_bytes or zlib.crc32(text) != json_crc:
+    if pread_into(fd, text, json_at) != json_bytes or zlib.crc32(text.data) != json_crc:
         raise CacheDamaged("checksum of the description")
     meta = json.loads(text.tobytes())
     sections = meta["sections"]
@@ -177,7 +177,7 @@ def _read(fd: int) -> CacheFile:
         piece = buffer[: min(len(buffer), nbytes - start)]
         if pread_into(fd, piece, at + start) != len(piece):
             raise CacheDamaged("the ids are cut")
-        have = zlib.crc32(piece, have)
+        have = zlib.crc32(piece.data, have)
     if have != crc:
         raise CacheDamaged("checksum of the ids")
     return CacheFile(fd, meta, offsets, vocabulary)

@@ -176,8 +176,7 @@ class Corpus:
                     Selection(np.empty(0, np.int32)),
                     _fixed(found, vocabulary),
                 )
-            counts, _, invalid = found.table.columns()
-            report = _report(found, counts, invalid, to_final)
+            report = _report(found, to_final)
             if report.tokens_kept == 0:
                 raise ValueError(_nothing(what, report, "is in the given vocabulary"))
             maps = [to_final[m] for m in found.maps]
@@ -398,8 +397,7 @@ def scan(
         what, workers=n_workers, store=None, track_first=not sorted_vocab, progress=progress, block=_block
     )
     vocabulary, chosen, to_final = _choose(found, cuts, what)
-    counts, _, invalid = found.table.columns()
-    report = _replace(_report(found, counts, invalid, to_final), seconds=time.perf_counter() - began)
+    report = _replace(_report(found, to_final), seconds=time.perf_counter() - began)
     _log(report, chosen, vocabulary)
     return ScanResult(vocabulary, report)
 
@@ -431,22 +429,22 @@ def _identity(what: Plan, cuts: dict[str, Any], vocabulary: Vocabulary | None) -
     )
     if vocabulary is not None:
         columns = (vocabulary.int_keys,) if vocabulary.is_int else (vocabulary.blob, vocabulary.offsets)
-        settings = {"vocabulary": [zlib.crc32(np.ascontiguousarray(c)) for c in (*columns, vocabulary.counts)]}
+        settings = {"vocabulary": [zlib.crc32(np.ascontiguousarray(c).data) for c in (*columns, vocabulary.counts)]}
     return identity_of(what, settings)
 
 
 def _choose(found: _scan.Scan, cuts: dict[str, Any], what: Plan) -> tuple[Vocabulary, Selection, np.ndarray]:
     """The vocabulary, how it was cut, and table id -> final id (int32, -1 for dropped words)."""
     table = found.table
-    counts = table.columns()[0]
+    counts = found.counts
     tokens = found.collector.tokens
     if tokens == 0:
-        raise ValueError(_nothing(what, _report(found, counts, np.zeros(0, np.bool_), np.zeros(0, np.int32)), ""))
+        raise ValueError(_nothing(what, _report(found, np.zeros(0, np.int32)), ""))
     chosen = select(table, counts, **cuts)
     to_final = np.full(len(table), -1, np.int32)
     to_final[chosen.order] = np.arange(len(chosen.order), dtype=np.int32)
     if not len(chosen.order):
-        report = _report(found, counts, np.zeros(len(table), np.bool_), to_final)
+        report = _report(found, to_final)
         reason = (
             f"reaches min_count={cuts['min_count']}"
             if cuts["trim_rule"] is None
@@ -471,9 +469,9 @@ def _fixed(found: _scan.Scan, vocabulary: Vocabulary) -> np.ndarray:
     return where
 
 
-def _report(found: _scan.Scan, counts: np.ndarray, invalid: np.ndarray, to_final: np.ndarray) -> CorpusReport:
-    c = found.collector
-    kept = int(counts[to_final >= 0].sum()) if len(counts) == len(to_final) else 0
+def _report(found: _scan.Scan, to_final: np.ndarray) -> CorpusReport:
+    c, counts = found.collector, found.counts
+    kept = int(counts[to_final >= 0].sum())
     top = None
     if len(counts):
         best = np.flatnonzero(counts == counts.max()).astype(np.int32)[:1000]
@@ -489,7 +487,7 @@ def _report(found: _scan.Scan, counts: np.ndarray, invalid: np.ndarray, to_final
         tokens_oov=c.tokens - kept,
         types=len(counts),
         types_dropped=int(np.count_nonzero(to_final < 0)),
-        invalid_utf8_tokens=0 if found.table.ints else int(counts[: len(invalid)][invalid].sum()),
+        invalid_utf8_tokens=0 if found.table.ints else int(counts[found.invalid].sum()),
         most_frequent=top,
         files=len(c.file_blocks),
     )

@@ -42,7 +42,7 @@ def _text_blocks(
     carry, position, first, size = b"", 0, True, block
     while True:
         buffer = np.zeros(len(carry) + size + SLACK, np.uint8)
-        view = memoryview(buffer)
+        view = buffer.data
         filled, room = len(carry), len(carry) + size
         view[:filled] = carry
         at_end = False
@@ -195,7 +195,9 @@ def _feed_arrays(crew: Crew, plan: ArrayPlan, block: int) -> None:
 class Scan:
     """What one pass found."""
 
-    table: Table  # all words with their counts
+    table: Table  # all words
+    counts: np.ndarray  # int64, by their ids in `table`
+    invalid: np.ndarray  # bool: not valid UTF-8
     maps: list[np.ndarray]  # by worker: its ids -> ids of `table`
     collector: Collector
 
@@ -259,7 +261,9 @@ def _merge(workers: list[Worker], collector: Collector) -> Scan:
     tables = [w.table for w in workers]
     found = [t for t in tables if t is not None]
     if not found:
-        return Scan(Table(), [np.empty(0, np.int32) for _ in workers], collector)
+        return Scan(
+            Table(), np.empty(0, np.int64), np.empty(0, np.bool_), [np.empty(0, np.int32) for _ in workers], collector
+        )
     if len({t.ints for t in found if len(t)}) > 1:
         raise TypeError("integer and string tokens in one corpus: the keys are all integers or all strings")
     into = max(found, key=len)
@@ -273,8 +277,8 @@ def _merge(workers: list[Worker], collector: Collector) -> Scan:
             maps.append(into.merge(t))
     for w in workers:
         w.release()
+    counts, invalid = into.columns()
+    whole = np.arange(len(into), dtype=np.int32)
     return Scan(
-        into,
-        [np.arange(len(into), dtype=np.int32) if t is into else m for t, m in zip(tables, maps, strict=True)],
-        collector,
+        into, counts, invalid, [whole if t is into else m for t, m in zip(tables, maps, strict=True)], collector
     )

@@ -142,7 +142,7 @@ class MemoryStore:
             at += n
         buffer.truncate(at)
         self.buffer = None
-        ids = np.frombuffer(buffer, np.int32) if at else np.empty(0, np.int32)
+        ids = np.frombuffer(memoryview(buffer), np.int32) if at else np.empty(0, np.int32)
         ids.setflags(write=False)
         return ids, offsets.done()
 
@@ -180,7 +180,7 @@ class FileStore:
             if pread_into(self.fd, ids, HEADER + 4 * b.start) != 4 * b.n:
                 raise OSError("the id cache file was cut while it was written")
             n = remap(ids, maps[b.worker], b.ends)
-            crc = zlib.crc32(ids[:n], crc)
+            crc = zlib.crc32(ids[:n].data, crc)
             pwrite_all(self.fd, ids[:n], HEADER + 4 * at)
             offsets.add(b.ends, at)
             b.ends = b.ends[:0]
@@ -246,7 +246,7 @@ class Store:
             if 4 * (backend.size + len(ids)) > limit:
                 self.backend = spilled = FileStore(None)
                 if backend.size:
-                    spilled.append(np.frombuffer(backend.buffer, np.int32))  # type: ignore[call-overload]
+                    spilled.append(np.frombuffer(memoryview(backend.buffer), np.int32))  # type: ignore[arg-type]
                 backend.close()
                 return spilled.append(ids)
         return backend.append(ids, expected_more)

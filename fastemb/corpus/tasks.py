@@ -82,7 +82,7 @@ class Range:
             begin, want = -1, min(hi + TAIL, file.size) - start
             while True:
                 buffer = worker.text_buffer(want)
-                if pread_into(fd, memoryview(buffer)[:want], start) < want:
+                if pread_into(fd, buffer.data[:want], start) < want:
                     raise changed(file)
                 if lo > 0 and (begin := find_separator(buffer, 0, stop)) == stop:
                     end = begin  # all of it lies inside one token, which began earlier

@@ -278,19 +278,18 @@ class Vocabulary:
             raise KeyError(word)
         return found
 
-    def _find(self, word: Word) -> int:
-        if self.is_int:
-            if isinstance(word, (str, bytes)):
-                return -1
-            key = word.__index__()
-            if not -(2**63) <= key < 2**63:
-                return -1
-            return self._lookup().find(np.int64(key).tobytes())
-        if not isinstance(word, (str, bytes)):
-            if hasattr(word, "__index__"):
-                return -1
+    def _key(self, word: Word) -> bytes | None:
+        """What the table knows a word by; None for what cannot be one of these words (an int among strings, say)."""
+        if isinstance(word, (str, bytes)):
+            return None if self.is_int else encode_word(word)
+        if not hasattr(word, "__index__"):
             raise TypeError(f"a word is str, bytes or int, not {type(word).__name__}")
-        return self._lookup().find(encode_word(word))
+        key = word.__index__()
+        return np.int64(key).tobytes() if self.is_int and -(2**63) <= key < 2**63 else None
+
+    def _find(self, word: Word) -> int:
+        key = self._key(word)
+        return -1 if key is None else self._lookup().find(key)
 
     def ids(self, words: Sequence[Any] | np.ndarray) -> np.ndarray:
         """int32 (n,): the ids of words, -1 where unknown."""
@@ -331,18 +330,16 @@ class Vocabulary:
 
         0 means it never occurred. Counts of cut-off words are held for the most frequent million of them.
         """
-        index = self._find(word)
+        key = self._key(word)
+        if key is None:
+            return 0
+        index = self._lookup().find(key)
         if index >= 0:
             return int(self._counts[index])
         if self._dropped is None:
             return None
         hashes, counts, complete = self._dropped
-        raw = (
-            np.int64(word.__index__()).tobytes()
-            if self.is_int and not isinstance(word, (str, bytes))
-            else encode_word(word)
-        )
-        h = np.uint64(hash_word(raw))
+        h = np.uint64(hash_word(key))
         at = int(np.searchsorted(hashes, h))
         if at < len(hashes) and hashes[at] == h:
             return int(counts[at])

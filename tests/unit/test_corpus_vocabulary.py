@@ -89,7 +89,9 @@ def test_growing():
 
 def test_copies_between_processes():
     v = scan([["a"] * 3 + ["b"]], min_count=2).vocabulary
-    assert v.raw_counts("b") == 1
+    assert v.raw_counts("b") == 1 and v.raw_counts("c") == 0 and v.raw_counts(3) == 0
+    ints = scan([[5] * 3 + [6]], min_count=2).vocabulary
+    assert [ints.raw_counts(w) for w in (5, 6, 7, 2**80, "5")] == [3, 1, 0, 0, 0]
     for other in (pickle.loads(pickle.dumps(v)), copy.deepcopy(v)):
         assert other == v and other.total == 4 and other.id("a") == 0
         assert other.raw_counts("b") is None  # hashes are good for one process only
