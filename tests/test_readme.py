@@ -41,6 +41,21 @@ def test_python_examples_run(number, workshop, monkeypatch):
         assert (workshop / "vectors.bin").stat().st_size > 800 * len(names["kv"])
 
 
+def test_reader_of_the_formats_page(workshop, monkeypatch):
+    """The page has all it takes to write a reader of the native file."""
+    import numpy as np
+
+    from fastemb import Word2Vec
+
+    monkeypatch.chdir(workshop)
+    model = Word2Vec("corpus.txt.gz", vector_size=7, epochs=1)
+    model.save("model.safetensors")
+    names: dict = {}
+    exec(re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "formats.md").read_text(), re.M | re.S)[0], names)
+    assert names["words"] == model.wv.index_to_key
+    np.testing.assert_array_equal(names["vectors"], model.wv.vectors)
+
+
 def test_there_are_examples():
     assert len(BLOCKS["python"]) >= 2
 
