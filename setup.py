@@ -32,7 +32,10 @@ KERNELS = [f"csrc/fe_kernels_{isa}.c" for isa in ("scalar", "avx2", "avx512", "n
 MODULES = {
     "fastemb.corpus._corpus": ["csrc/fe_tokens.c", "csrc/fe_vocab.c"],
     "fastemb.formats._text": ["csrc/fe_textvec.c"],
-    "fastemb.training._engine": ["csrc/fe_dispatch.c", "csrc/fe_alias.c", "csrc/fe_huffman.c", "csrc/fe_train.c", *KERNELS],
+    "fastemb.training._engine": [
+        *(f"csrc/fe_{part}.c" for part in ("dispatch", "alias", "huffman", "train")),
+        *KERNELS,
+    ],
 }
 
 compile_args, link_args = (["/O2"], []) if MSVC else (["-O3", "-std=gnu11", "-Wall", "-Wextra", "-fno-math-errno"], [])

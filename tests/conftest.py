@@ -10,7 +10,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
-    """The folder of real data, existing or not: environment variable FASTEMB_DATA, else ../shared/data beside the repository."""
+    """The folder of real data, existing or not: FASTEMB_DATA, else ../shared/data beside the repository."""
     return Path(os.environ.get("FASTEMB_DATA") or ROOT.parent / "shared" / "data")
 
 

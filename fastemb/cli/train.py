@@ -129,7 +129,7 @@ def add_vocabulary_options(group: Any) -> None:
         "--max-vocab-size",
         int,
         "N",
-        "bound the memory of counting: forget rare words beyond so many; counts become approximate",
+        "only the N most frequent words are candidates",
     )
     option(group, "--sorted-vocab", int, "0|1", "order words by frequency (1) or first appearance (0) (default: 1)")
 

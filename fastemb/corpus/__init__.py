@@ -7,7 +7,8 @@ Any input becomes the same thing, once: int32 word ids with sentence offsets, in
 from .encoded import Corpus, ScanResult, scan
 from .readers import BrownCorpus, LineSentence, PathLineSentences, Text8Corpus
 from .report import CorpusChangedError, CorpusNotFoundError, CorpusReport
-from .vocabulary import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP, Vocabulary
+from .rules import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP
+from .vocabulary import Vocabulary
 
 __all__ = [
     "RULE_DEFAULT",

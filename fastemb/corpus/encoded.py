@@ -17,10 +17,11 @@ from ._corpus import ids_in_range
 from .cache import CacheDamaged, CacheFile, identity_of, open_cache, write_cache
 from .memory import available, resolve_workers
 from .report import CorpusChangedError, CorpusReport
+from .rules import TrimRule, Word
 from .selection import Selection, check_selection, select, table_words
 from .sources import Plan, Tokenizer, plan
 from .store import HEADER, FileStore, MemoryStore, Store, pread_into
-from .vocabulary import TrimRule, Vocabulary, Word, _table_of
+from .vocabulary import Vocabulary, _table_of
 
 __all__ = ["Corpus", "ScanResult", "scan"]
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ._corpus import Table, decode_words, encode_word
-from .vocabulary import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP, TrimRule, Word
+from .rules import RULE_DEFAULT, RULE_DISCARD, RULE_KEEP, TrimRule, Word
 
 __all__ = ["Selection", "check_selection", "select"]
 

@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from ._corpus import Table, TokenBlock, decode_words, encode_word, encode_words, hash_word
+from .rules import TrimRule, Word
+from .selection import select
 
-__all__ = ["RULE_DEFAULT", "RULE_DISCARD", "RULE_KEEP", "Vocabulary"]
-
-#: What a ``trim_rule(word, count, min_count)`` may return; gensim's values.
-RULE_DEFAULT, RULE_DISCARD, RULE_KEEP = 0, 1, 2
-
-Word = str | bytes | int
-TrimRule = Callable[[Any, int, int], int]
+__all__ = ["Vocabulary"]
 
 
 class Vocabulary:
@@ -139,7 +135,6 @@ class Vocabulary:
         >>> Vocabulary.from_frequencies({"b": 3, "a": 3, "c": 9, "d": 1}, min_count=2).words
         ['c', 'a', 'b']
         """
-        from .selection import select
 
         table = _table_of(cls(frequencies.keys(), list(frequencies.values())))
         counts = table.columns()[0]

@@ -9,13 +9,13 @@ from typing import Any
 
 from . import _text, glove, native, word2vec
 from .errors import FormatError
-from .rows import BLOCK, Source
+from .looks import far_row, is_texty, row_is_text
+from .rows import Source
 
-__all__ = ["read_any", "row_is_text", "sniff"]
+__all__ = ["read_any", "sniff"]
 
 _HEADERISH = re.compile(rb"[ \t]*[+-]?\d+[ \t]+[+-]?\d+[ \t\r]*(?:\n|$)")
 _FASTTEXT_MAGIC = 793712314
-_LONGEST_WORD = 64 << 20  # how far to look for the end of a first word
 
 _ARCHIVES = (
     (b"PK\x03\x04", "zip"),
@@ -63,49 +63,6 @@ _ADVICE = {
     "unknown": "no format that fastemb knows. It reads its own safetensors files, word2vec text and binary, and GloVe "
     "text",
 }
-
-
-def _is_texty(data: bytes) -> bool:
-    """No control characters but white space, and UTF-8 but for at most a character cut off at the end."""
-    if any(c < 32 and c not in b"\t\n\v\f\r" for c in data):
-        return False
-    try:
-        data.decode("utf-8")
-    except UnicodeDecodeError as e:
-        return e.start >= len(data) - 3 and e.reason == "unexpected end of data"
-    return True
-
-
-def row_is_text(source: Source | None, start: bytes, skip: int, dim: int) -> bool:
-    """Is the first row, behind a word2vec header of `skip` bytes, text (or float32)? `start` is how the file begins.
-
-    Text if its last fields are numbers, which float32 bytes practically never are; if not, still text (and an error for
-    the text reader to name) unless bytes occur that text has not.
-    """
-    row = start[skip : skip + (1 << 16)]
-    if source is not None and source.size is not None and not any(c in row for c in b" \t\n"):
-        row = _far_row(source, skip)  # a very long first word
-    line, newline, _ = row.partition(b"\n")
-    fields = line.split()
-    if not newline and len(fields) > 1:
-        fields = fields[:-1] if len(row) == 1 << 16 else fields  # the last may be cut in two
-    tail = fields[1:][-min(dim, 8) :]
-    if tail and all(_text.parse_float(f) is not None for f in tail):
-        return True
-    return _is_texty(line)
-
-
-def _far_row(source: Source, skip: int) -> bytes:
-    with open(source.path, "rb") as f:
-        at = skip
-        f.seek(at)
-        while at < skip + _LONGEST_WORD and (block := f.read(BLOCK)):
-            found = min((i for i in (block.find(c) for c in (b" ", b"\t", b"\n")) if i >= 0), default=-1)
-            if found >= 0:
-                f.seek(at + found)
-                return b"w" + f.read(1 << 16)
-            at += len(block)
-    return b""
 
 
 def _fasttext_kind(data: bytes) -> str | None:
@@ -166,13 +123,13 @@ def _sniff(source: Source) -> str:
             dim = 1
         return "word2vec-text" if row_is_text(source, data, skip + match.end(), max(1, dim)) else "word2vec"
     if len(data) == 1 << 16 and source.size is not None and not any(c in body for c in b" \t\n"):
-        body = _far_row(source, 0)  # a very long first word
+        body = far_row(source, 0)  # a very long first word
     line, newline, _ = body.partition(b"\n")
     fields = line.split()
     if not newline and len(body) >= 1 << 16:
         fields = fields[:-1]  # cut in two
     # a line that ends in a number may have words that are not UTF-8; binary data does not end in two
-    texty = _is_texty(body)
+    texty = is_texty(body)
     if len(fields) > (1 if texty else 2) and all(_text.parse_float(f) is not None for f in fields[1:][-2:]):
         return "glove"
     return "text" if texty else "unknown"

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from . import _text, atomic
 from .errors import FormatError
+from .looks import row_is_text
 from .rows import BLOCK, MAX_HEADER, Source, Words, check_options, counts_from, finish, read_rows, write_rows
 
 __all__ = ["read", "write"]
@@ -110,8 +111,6 @@ def read(
     >>> list(words), vectors.tolist()
     (['a', 'b'], [[1.0, 2.0], [3.0, 4.5]])
     """
-    from .sniff import row_is_text
-
     check_options(duplicates, on_count_mismatch, limit)
     with Source(path) as source:
         start = source.read(BLOCK)

@@ -1,8 +1,8 @@
 """Weight tables: users see (n, d) C-contiguous float32, the kernels want rows that start on cache lines.
 
-Both are the same memory. `allocate_rows` reserves a buffer with room for padded rows and returns the unpadded view of its
-head; `padded` spreads the rows in place for training, `unpadded` gathers them again. Nothing is copied and nothing is held
-twice; a row of 100 floats costs 112 while it trains.
+Both are the same memory. `allocate_rows` reserves a buffer with room for padded rows and returns the unpadded view of
+its head; `padded` spreads the rows in place for training, `unpadded` gathers them again. Nothing is copied and nothing
+is held twice; a row of 100 floats costs 112 while it trains.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ def allocate_rows(n: int, dim: int) -> np.ndarray:
 def padded(vectors: np.ndarray) -> np.ndarray:
     """The same rows with padding, shape (n, stride), 64-byte aligned.
 
-    In place if `vectors` came from `allocate_rows`; it must then not be read until `unpadded` is called. Any other array
-    (a user's own, a read-only memory map) is copied.
+    In place if `vectors` came from `allocate_rows`; it must then not be read until `unpadded` is called. Any other
+    array (a user's own, a read-only memory map) is copied.
 
     Parameters
     ----------
@@ -83,8 +83,9 @@ class _Buffer(np.ndarray):
 
 
 def _buffer(size: int) -> np.ndarray:
-    # NumPy lets a view's base skip arrays of the view's own type, up to one whose base is of another type; so the marker
-    # must stand on another _Buffer, and views of the marker must be plain arrays, or they would not lead back to it.
+    # NumPy lets a view's base skip arrays of the view's own type, up to one whose base is of another type; so the
+    # marker must stand on another _Buffer, and views of the marker must be plain arrays, or they would not lead back
+    # to it.
     raw = np.empty(size * 4 + _CACHE_LINE, np.uint8).view(_Buffer)
     start = -raw.ctypes.data % _CACHE_LINE
     return raw[start : start + size * 4].view(np.float32)
