@@ -209,48 +209,46 @@ static int reads_back(uint64_t c, int e, float x) {
 }
 
 /* x > 0, finite: shortest digits c and exponent e with c * 10^e. */
-static uint64_t shortest(float x, int *e) {
-    uint32_t u = float_bits(x), expo = u >> 23, frac = u & 0x7fffff;
-    double d = (double)x;
-    int k = (int)floor(((double)expo - 127) * 0.30102999566398120); /* <= log10(d), at most one below */
-    if (expo == 0) k = (int)floor(log10(d));
-    if (k < 38 && d >= (k + 1 < 0 ? 1.0 / POW10[-(k + 1)] : POW10[k + 1])) k++;
-    int s = 8 - k; /* v = d * 10^s */
-    double scale = s < 0 ? POW10[-s] : POW10[s];
-    double v = s < 0 ? d / scale : d * scale;
-    /* half a unit up and down; below a power of two the floats lie twice as close */
-    uint32_t half_bits = (expo > 24 ? expo - 24 : 0) << 23;
-    double half;
-    if (half_bits) {
-        float h;
-        memcpy(&h, &half_bits, 4);
-        half = (double)h;
-    } else {
-        half = ldexp(1.0, (expo ? (int)expo : 1) - 127 - 24);
+static uint32_t shortest(float x, int *e) {
+    const uint32_t u = float_bits(x), biased = u >> 23;
+    const int expo = (int)(biased ? biased : 1) - 127;
+    const double d = (double)x;
+    /* 10^k <= x, as a multiplication: 1233 / 4096 is close enough to log10(2) for |expo| <= 127. Subnormal x need log10. */
+    const int k = FE_LIKELY(biased) ? (expo * 1233) >> 12 : (int)floor(log10(d));
+    int s = 8 - k;
+    double v = s < 0 ? d / POW10[-s] : d * POW10[s];
+    if (v >= 1e9) { /* x has one digit more than its power of two */
+        s--;
+        v = s < 0 ? d / POW10[-s] : d * POW10[s];
     }
-    double hi = s < 0 ? half / scale : half * scale, lo = frac == 0 && expo > 1 ? hi * 0.5 : hi;
-    uint64_t cur = (uint64_t)v, best = 0;
+    /* half a unit of the last bit up and down; below a power of two the floats lie twice as close */
+    const uint64_t half_bits = (uint64_t)(expo - 24 + 1023) << 52;
+    double hi;
+    memcpy(&hi, &half_bits, 8);
+    hi = s < 0 ? hi / POW10[-s] : hi * POW10[s];
+    const double lo = (u & 0x7fffff) == 0 && biased > 1 ? hi * 0.5 : hi, eps = 1e-6;
+    uint32_t cur = (uint32_t)v, best = 0;
     double rem = v - (double)cur, unit = 1.0;
-    int best_e = -s;
-    for (int j = 0; j < 11; j++) {
-        double up = unit - rem;
-        int down_in, up_in;
-        if (fabs(rem - lo) < 1e-6 * unit + 1e-6) down_in = reads_back(cur, j - s, x);
-        else down_in = rem < lo && cur > 0;
-        if (fabs(up - hi) < 1e-6 * unit + 1e-6) up_in = reads_back(cur + 1, j - s, x);
-        else up_in = up < hi;
-        if (!down_in && !up_in) break;
-        int take_up = up_in;
-        if (down_in && up_in) take_up = up < rem || (up == rem && (cur & 1));
-        best = cur + (uint64_t)take_up;
-        best_e = j - s;
-        rem += (double)(cur % 10) * unit;
-        cur /= 10;
+    for (int j = 0; j < 10; j++) {
+        const double up = unit - rem;
+        int down_in = rem < lo && cur > 0, up_in = up < hi;
+        if (FE_UNLIKELY(fabs(rem - lo) < eps)) down_in = reads_back(cur, j - s, x);
+        if (FE_UNLIKELY(fabs(up - hi) < eps)) up_in = reads_back((uint64_t)cur + 1, j - s, x);
+        if (!(down_in | up_in)) break;
+        const int take_up = up_in & (!down_in | (up < rem) | ((up == rem) & (int)(cur & 1)));
+        best = cur + (uint32_t)take_up;
+        *e = j - s;
+        const uint32_t next = cur / 10;
+        rem += (double)(cur - next * 10) * unit;
+        cur = next;
         unit *= 10.0;
     }
-    *e = best_e;
     return best;
 }
+
+static const char TWO_DIGITS[] =
+    "00010203040506070809101112131415161718192021222324252627282930313233343536373839404142434445464748495051525354"
+    "555657585960616263646566676869707172737475767778798081828384858687888990919293949596979899";
 
 int fe_print_float(float x, char *out) {
     char *p = out;
@@ -269,17 +267,23 @@ int fe_print_float(float x, char *out) {
         memcpy(p, "0.0", 3);
         return (int)(p + 3 - out);
     }
-    int e;
-    uint64_t c = shortest(x, &e);
-    char digits[24];
-    int n = 0;
-    {
-        char tmp[24];
-        do tmp[n++] = (char)('0' + c % 10), c /= 10;
-        while (c);
-        for (int i = 0; i < n; i++) digits[i] = tmp[n - 1 - i];
+    int e = 0;
+    uint32_t c = shortest(x, &e);
+    char room[10], *digits = room + sizeof room;
+    while (c >= 100) {
+        const uint32_t q = c / 100;
+        digits -= 2;
+        memcpy(digits, TWO_DIGITS + 2 * (c - 100 * q), 2);
+        c = q;
     }
-    int point = n + e; /* value = 0.digits * 10^point */
+    if (c >= 10) {
+        digits -= 2;
+        memcpy(digits, TWO_DIGITS + 2 * c, 2);
+    } else {
+        *--digits = (char)('0' + c);
+    }
+    const int n = (int)(room + sizeof room - digits);
+    const int point = n + e; /* value = 0.digits * 10^point */
     if (x >= 1e-4f && (double)x >= 1e-4 && x < 1e6f) {
         if (point <= 0) {
             *p++ = '0';
@@ -390,7 +394,7 @@ FE_INLINE float *next_row(fe_textvec *t, int64_t len) {
         if (want > t->max_rows) want = t->max_rows;
         if (!reserve_rows(t, want)) return NULL;
     }
-    if (FE_UNLIKELY(t->blob_len + len > t->blob_cap)) {
+    if (FE_UNLIKELY(t->blob_len + len >= t->blob_cap)) { /* never without memory, even for empty words */
         if (!reserve_blob(t, t->blob_len + len + t->blob_len / 2 + 1024)) return NULL;
     }
     return t->vectors + (size_t)t->rows * (size_t)t->dim;
@@ -557,7 +561,7 @@ fe_tv_error fe_textvec_text(fe_textvec *t, const uint8_t *buf, size_t len, int e
             if (FE_UNLIKELY(!nl)) {
                 t->no_final_newline = 1;
                 if (looks_cut(t, p, e)) {
-                    t->rows--;
+                    t->blob_len = t->offsets[--t->rows];
                     return fail(t, FE_TV_CUT_NUMBER, t->base + (int64_t)len, 0);
                 }
             }
