@@ -215,8 +215,10 @@ def _answers(triples: NDArray, vectors: NDArray, norms: NDArray, method: str) ->
 def _answers_from_words(
     triples: NDArray, place: NDArray, unit: NDArray, vectors: NDArray, norms: NDArray, method: str
 ) -> NDArray:
-    """The answers from the cosines of the distinct words, ``unit[place]``, with the vocabulary, a few columns at a
-    time."""
+    """The answers from the cosines of the distinct words with the vocabulary, a few columns at a time.
+
+    The words of question i are ``unit[place[i]]``.
+    """
     own = Excluded(*_own_words(triples))
     dtype = compute_dtype(vectors.dtype)
     scale = inverse(norms).astype(dtype, copy=False)

@@ -80,7 +80,7 @@ class WordIndex:
 
     def __init__(self, keys: Sequence[Any], restrict_vocab: int | None, case_insensitive: bool):
         self._fold = case_insensitive
-        self.forms = [self.form(str(key)) for key in keys[:restrict_vocab]]
+        self.forms = [self.form("" if key is None else str(key)) for key in keys[:restrict_vocab]]
         self.size = len(self.forms)
         self._rows = dict(zip(reversed(self.forms), range(self.size - 1, -1, -1), strict=True))
 

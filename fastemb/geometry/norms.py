@@ -65,8 +65,7 @@ def inverse(norms: NDArray) -> NDArray:
 
 
 def unit_vector(vector: NDArray) -> NDArray:
-    """The vector scaled to length 1, calculated in float64 and returned in its own type; a zero vector is returned
-    unchanged."""
+    """The vector scaled to length 1, calculated in float64, returned in its own type; a zero vector stays zero."""
     wide = np.asarray(vector, dtype=np.float64)
     length = float(np.sqrt(wide @ wide))
     if length > 0 and np.isfinite(length):

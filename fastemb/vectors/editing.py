@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
-from numbers import Integral
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastemb.geometry import inverse, scale_rows
-from fastemb.vectors.table import VectorTable, is_key
+from fastemb.vectors.table import VectorTable, checked_key, is_key
 
 logger = logging.getLogger(__name__)
 
@@ -20,16 +19,14 @@ class Editing(VectorTable):
     """The methods of :class:`fastemb.KeyedVectors` that change it."""
 
     def _writable(self) -> NDArray:
-        """The matrix, copied to memory first where it cannot be written: mapped from a file, or somebody's read-only
-        array."""
+        """The matrix, copied to memory first where it is read-only (mapped from a file, say)."""
         if not self.vectors.flags.writeable:
             logger.info("copying the read-only vectors to memory to change them")
             self.vectors = np.array(self.vectors, order="C")
         return self.vectors
 
     def _append_rows(self, rows: NDArray) -> None:
-        """Append rows, with room for half as many more: adding one by one copies each row a constant number of
-        times."""
+        """Append rows, with room for half as many more: adding one by one copies each row a few times, not n times."""
         old, n = self.vectors, len(self.vectors)
         need = n + len(rows)
         room: NDArray | None = self._cache.get("room")
@@ -77,7 +74,7 @@ class Editing(VectorTable):
             return rows[key]
         if self.next_index < len(keys) and keys[self.next_index] is None:
             row = self.next_index
-            key = _checked(key)
+            key = checked_key(key)
             self._writable()[row] = self._matrix(np.asarray(vector)[None], 1)[0]
             keys[row] = key
             rows[key] = row
@@ -118,7 +115,7 @@ class Editing(VectorTable):
         """
         if is_key(keys):
             keys, weights = [keys], np.asarray(weights).reshape(1, -1)
-        keys = [_checked(key) for key in keys]
+        keys = [checked_key(key) for key in keys]
         matrix = self._matrix(weights, len(keys))
         columns = {name: np.asarray(values) for name, values in (extras or {}).items()}
         for name, values in columns.items():
@@ -238,12 +235,3 @@ class Editing(VectorTable):
         if copy_vecattrs:
             chosen.expandos = {name: column[rows] for name, column in self.expandos.items()}
         return chosen
-
-
-def _checked(key: Any) -> Any:
-    if isinstance(key, str):
-        return key
-    if isinstance(key, Integral) and not isinstance(key, bool):
-        return int(key)
-    hint = ": decode it first" if isinstance(key, bytes) else ""
-    raise TypeError(f"a key must be a str or an int, not {type(key).__name__} {key!r:.80}{hint}")

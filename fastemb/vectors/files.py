@@ -272,8 +272,7 @@ class Files(VectorTable):
         write_header: bool,
         append: bool,
     ) -> None:
-        """A file whose first line is another than its rows ask for, or that goes on an old one; still whole or not at
-        all."""
+        """Write rows behind another first line than theirs, or behind an old file; whole or not at all."""
         folder = os.path.dirname(os.path.abspath(os.fsdecode(fname)))
         if os.fsdecode(fname).endswith((".gz", ".bz2", ".xz")):
             raise ValueError(

@@ -41,8 +41,7 @@ class Queries(VectorTable):
         return self.get_vector(item, norm=norm) if is_key(item) else self._vector(item)
 
     def _terms(self, items: Any, weight: float) -> list[tuple[Any, float]]:
-        """Pairs (key or vector, weight) from what most_similar takes: one key, one vector, or several, with or without
-        weights."""
+        """Pairs (key or vector, weight) from what most_similar takes: one or several, with or without weights."""
         if items is None:
             return []
         if is_key(items) or (isinstance(items, np.ndarray) and items.ndim == 1):
@@ -211,7 +210,7 @@ class Queries(VectorTable):
         restrict_vocab: int | None = None,
         as_arrays: bool = False,
     ) -> Any:
-        """:meth:`most_similar` of many queries at once, in blocks over BLAS: some twenty times faster than one by one.
+        """:meth:`most_similar` of many queries at once, in blocks over BLAS: about ten times faster than one by one.
 
         Parameters
         ----------

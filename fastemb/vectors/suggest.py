@@ -14,8 +14,7 @@ _LONGEST = 40  # longer words are not spelled wrong, they are something else
 
 
 class UnknownKeyError(KeyError):
-    """A key that the vectors do not hold. A ``KeyError`` whose message reads as it was written, without quotes around
-    it."""
+    """A key that the vectors do not hold: a ``KeyError`` whose message is shown without quotes around it."""
 
     def __str__(self) -> str:
         return str(self.args[0]) if self.args else ""

@@ -33,6 +33,16 @@ def is_key(item: Any) -> bool:
     return isinstance(item, (str, Integral))
 
 
+def checked_key(key: Any) -> Key:
+    """The key as a plain ``str`` or ``int``; ``TypeError`` for what can be no key."""
+    if isinstance(key, str):
+        return str(key)
+    if isinstance(key, Integral) and not isinstance(key, bool):
+        return int(key)
+    hint = ": decode it first" if isinstance(key, bytes) else ""
+    raise TypeError(f"a key must be a str or an int, not {type(key).__name__} {key!r:.80}{hint}")
+
+
 class VectorTable:
     """Rows of a matrix found by key. See :class:`fastemb.KeyedVectors`, of which this is the base.
 
@@ -93,7 +103,7 @@ class VectorTable:
         >>> kv["b"].tolist()
         [0.0, 1.0]
         """
-        matrix = np.asanyarray(vectors)
+        matrix = np.asarray(vectors)
         if matrix.ndim != 2 or len(matrix) != len(vocabulary) or not matrix.shape[1]:
             raise ValueError(
                 f"need one row for each of {len(vocabulary):,} words, not an array of shape {matrix.shape}"
@@ -110,7 +120,10 @@ class VectorTable:
             if counts is not None and np.any(counts):  # a vocabulary made without counts has zeros
                 self.expandos["count"] = counts
         else:
-            self._index_to_key, self._key_to_index = list(vocabulary), None
+            keys = list(vocabulary)
+            if set(map(type, keys)) - {str, int}:
+                keys = [checked_key(key) for key in keys]
+            self._index_to_key, self._key_to_index = keys, None
             if len(self.key_to_index) != len(self):
                 twice = next(k for i, k in enumerate(self.index_to_key) if self.key_to_index[k] != i)
                 raise ValueError(f"the key {twice!r} is there more than once")

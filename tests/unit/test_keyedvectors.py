@@ -402,3 +402,14 @@ def test_wmdistance_without_the_extra(kv, monkeypatch):
     assert kv.wmdistance(["nope"], ["w1"]) == kv.wmdistance([], []) == float("inf")
     with pytest.raises(TypeError, match="lists of words"):
         kv.wmdistance("w1 w2", ["w1"])
+
+
+def test_keys_become_plain_strings_and_integers(tmp_path):
+    ids = KeyedVectors.from_vocabulary(np.array([4, 2, 9]), np.eye(3))
+    assert [type(k) for k in ids] == [int] * 3 and ids.index_to_key == [4, 2, 9]
+    words = KeyedVectors.from_vocabulary(np.array(["a", "b"]), np.eye(2))
+    words.add_vector(np.str_("c"), [1, 1])
+    assert [type(k) for k in words] == [str] * 3
+    for kv in (ids, words):
+        kv.save(tmp_path / "kv")
+        assert fastemb.load(tmp_path / "kv").index_to_key == kv.index_to_key
