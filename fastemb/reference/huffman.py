@@ -34,10 +34,9 @@ def huffman_paths(counts: np.ndarray) -> list[tuple[list[int], list[int]]]:
     >>> [codes for nodes, codes in huffman_paths([4, 2, 1, 1])]
     [[0], [1, 0], [1, 1, 1], [1, 1, 0]]
     """
-    counts = [int(c) for c in counts]
     V = len(counts)
     # heap entries (count, tie-breaker, name); names below V are words, V + k is inner node k
-    heap = [(c, V - 1 - i, i) for i, c in enumerate(counts)]
+    heap = [(int(c), V - 1 - i, i) for i, c in enumerate(counts)]
     heapq.heapify(heap)
     parent: dict[int, tuple[int, int]] = {}
     for k in range(V - 1):

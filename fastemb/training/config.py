@@ -14,7 +14,7 @@ import numbers
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -285,14 +285,19 @@ class Word2VecConfig:
         put(self, "shrink_windows", bool(flag("shrink_windows", self.shrink_windows)))
 
     @property
-    def algorithm(self) -> str:
+    def algorithm(self) -> Literal["skipgram", "cbow"]:
         """``"skipgram"`` or ``"cbow"``."""
         return "skipgram" if self.sg else "cbow"
 
     @property
-    def objectives(self) -> tuple[str, ...]:
+    def objectives(self) -> tuple[Literal["ns", "hs"], ...]:
         """What a run trains, in order: ``("hs",)``, ``("ns",)`` or, as in gensim with both set, ``("hs", "ns")``."""
-        return ("hs",) * self.hs + ("ns",) * bool(self.negative)
+        names: list[Literal["ns", "hs"]] = []
+        if self.hs:
+            names.append("hs")
+        if self.negative:
+            names.append("ns")
+        return tuple(names)
 
     @property
     def threads(self) -> int:

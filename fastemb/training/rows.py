@@ -95,7 +95,7 @@ def _buffer_of(array: np.ndarray, size: int) -> np.ndarray | None:
     """The float32 buffer of at least `size` whose head `array` is, as a plain array, or None."""
     if not (array.dtype == np.float32 and array.flags.c_contiguous and array.flags.writeable):
         return None
-    base = array
+    base: np.ndarray | None = array
     while base is not None:
         if type(base) is _Buffer and base.ndim == 1:
             if base.ctypes.data == array.ctypes.data and base.size >= size:

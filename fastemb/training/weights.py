@@ -144,7 +144,7 @@ class Snapshot:
             self.label = None  # half-written is nothing
             self.file.seek(0)
             for table in tables:
-                self.file.write(memoryview(table).cast("B"))
+                self.file.write(table.data.cast("B"))
         except OSError as error:
             self.why_not = f"the temporary file could not be written: {error}"
             self.close()
@@ -174,7 +174,7 @@ class Snapshot:
         assert self.file is not None
         self.file.seek(0)
         for table in tables:
-            view = memoryview(table).cast("B")
+            view = table.data.cast("B")
             done = 0
             while done < len(view):
                 got = self.file.readinto(view[done:])  # type: ignore[attr-defined]

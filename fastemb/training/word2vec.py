@@ -324,7 +324,7 @@ class Word2Vec(ModelState):
             self._config()
             known = self._synced_vocabulary() if update else None
             rule = cfg.optional_callable("trim_rule", trim_rule)
-            corpus = self._adopt(data, known) or self._encode(data, known, rule, progress)
+            corpus: Any = self._adopt(data, known) or self._encode(data, known, rule, progress)
             vocabulary = corpus.vocabulary
             if known is not None:
                 vocabulary = known.updated(vocabulary)
@@ -461,8 +461,8 @@ class Word2Vec(ModelState):
         progress = self._progress if progress is None else cfg.check_progress(progress)
         max_seconds = cfg.check_max_seconds(max_seconds)
         with self._use("train"):
+            run = self._run if resume else None
             if resume:
-                run = self._run
                 if run is None:
                     raise RuntimeError("resume=True: no training of this model was interrupted")
                 self.alpha, self.min_alpha, self.epochs = run["start_alpha"], run["end_alpha"], run["epochs"]
@@ -476,7 +476,7 @@ class Word2Vec(ModelState):
             if config.alpha > self.min_alpha_yet_reached and not resume:
                 logger.info("alpha %g is higher than what earlier training ended with", config.alpha)
             corpus = self._corpus_for(data, progress)
-            if not resume:
+            if run is None:
                 run = self._run = {
                     "epochs": config.epochs,
                     "done": 0,

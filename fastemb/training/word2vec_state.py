@@ -252,8 +252,9 @@ class ModelState:
         name, need = OUTPUTS[objective], output_rows(objective, words)
         old = self.__dict__.get(name)
         table = rows.allocate_rows(need, self.vector_size)
-        known = 0 if old is None else min(len(old), need)
-        if known:
+        known = 0
+        if old is not None:
+            known = min(len(old), need)
             table[:known] = old[:known]
         table[known:] = 0
         setattr(self, name, table)
