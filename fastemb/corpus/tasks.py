@@ -95,6 +95,8 @@ class Range:
             os.close(fd)
         if lo == 0:
             begin = min(3, end) if buffer[:3].tobytes() == BOM else 0
+        elif begin == 0:
+            begin = 1  # the byte at lo - 1 is a separator; if it is a line end, it was counted by the range before
         return worker.encode_text(buffer, begin, end, (self.key[0] << 42) + lo, hi - lo)
 
 

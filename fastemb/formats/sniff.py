@@ -102,14 +102,15 @@ def _sniff(source: Source) -> str:
     data = source.read(1 << 16)
     if not data:
         return "empty"
-    for magic, name in _ARCHIVES:
-        if data.startswith(magic):
-            return name
+    # before the magics: a header of 0x..05_80 bytes begins as a pickle does
     if data[8:9] == b"{" and len(data) > 9:
         (length,) = struct.unpack_from("<Q", data)
         if 2 <= length <= 100_000_000:
             head = data[8 : 8 + length]
             return "native" if b'"__metadata__":{"fastemb' in head or b'"fastemb.crc32"' in head else "safetensors"
+    for magic, name in _ARCHIVES:
+        if data.startswith(magic):
+            return name
     kind = _fasttext_kind(data)
     if kind:
         return kind

@@ -40,7 +40,7 @@ def words_of(v):
     return [v.blob[v.offsets[i] : v.offsets[i + 1]].tobytes() for i in range(len(v))]
 
 
-def check(corpus, sentences, min_count):
+def check(corpus, sentences, min_count, empty):
     words, counts, ids, offsets = oracle(sentences, min_count)
     assert words_of(corpus.vocabulary) == words
     assert corpus.vocabulary.counts.tolist() == counts
@@ -50,7 +50,8 @@ def check(corpus, sentences, min_count):
     tokens = [t for s in sentences for t in s]
     assert (r.tokens_read, r.tokens_kept, r.tokens_oov) == (len(tokens), len(ids), len(tokens) - len(ids))
     assert r.types == len(set(tokens)) and r.types_dropped == r.types - len(words)
-    assert r.sentences == sum(1 for s in sentences if s)
+    assert r.sentences == sum(1 for s in sentences if s) and r.empty_sentences == empty
+    assert r.sentences_dropped == r.sentences - (len(offsets) - 1)
     assert r.invalid_utf8_tokens == sum(1 for t in tokens if not utf8_valid(t))
 
 
@@ -101,12 +102,10 @@ def test_file_equals_oracle(tmp_path, data, block, workers, min_count, version):
         with pytest.raises(ValueError, match="is empty" if not any(sentences) else "reaches min_count"):
             Corpus(path, min_count=min_count, workers=workers, _block=block, _version=version)
         return
-    check(Corpus(path, min_count=min_count, workers=workers, _block=block, _version=version), sentences, min_count)
-    check(
-        Corpus(io.BytesIO(data), min_count=min_count, workers=workers, _block=block, _version=version),
-        sentences,
-        min_count,
-    )
+    empty = sum(1 for s in sentences[:-1] if not s)  # what follows the last line end is no line unless it holds a token
+    for source in (path, io.BytesIO(data)):
+        corpus = Corpus(source, min_count=min_count, workers=workers, _block=block, _version=version)
+        check(corpus, sentences, min_count, empty)
     vocabulary, report = scan(path, min_count=min_count, workers=workers, _block=block)
     assert words_of(vocabulary) == oracle(sentences, min_count)[0] and report.sentences == sum(
         1 for s in sentences if s
@@ -143,9 +142,8 @@ def test_token_lists_equal_oracle(sentences, block, one_shot, workers):
     """Tokens of lists may hold anything: spaces, line ends, NUL, nothing at all, lone surrogates."""
     encoded = [[encode_word(t) for t in s] for s in sentences]
     if any(encoded):
-        check(
-            Corpus(iter(sentences) if one_shot else sentences, min_count=1, workers=workers, _block=block), encoded, 1
-        )
+        corpus = Corpus(iter(sentences) if one_shot else sentences, min_count=1, workers=workers, _block=block)
+        check(corpus, encoded, 1, sum(1 for s in sentences if not s))
 
 
 def test_surrogates_are_found_again():

@@ -8,7 +8,7 @@ import zlib
 import numpy as np
 import pytest
 
-from fastemb.formats import FormatError, Words, native
+from fastemb.formats import FormatError, Words, native, sniff
 from fastemb.formats.rows import encode_words
 
 
@@ -52,6 +52,16 @@ def test_every_safetensors_reader_reads_it(path):
 
     with safe_open(path, "np") as f:
         assert json.loads(f.metadata()["fastemb"]) == META
+
+
+def test_a_header_length_that_begins_as_a_pickle_does(tmp_path):
+    """Header lengths 0x..0280 to 0x..0580 are, as bytes, the first two of a pickle."""
+    seen = set()
+    for n in range(0, 1200, 8):
+        native.write(tmp_path / "m", model(), {"x": "y" * n})
+        seen.add((tmp_path / "m").read_bytes()[:2])
+        assert sniff(tmp_path / "m") == "native"
+    assert seen & {b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"}
 
 
 @pytest.mark.parametrize("n", range(1, 20))
