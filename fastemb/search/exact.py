@@ -18,6 +18,7 @@ QUERIES = 256  # queries a block
 SCORES = 1 << 20  # scores a block: 4 MiB of float32
 
 
+@np.errstate(invalid="ignore")  # rows with infinite elements become NaN, and are never found
 def cosine_scores(vector: NDArray, vectors: NDArray, norms: NDArray) -> NDArray:
     """Dot product of one vector with every row, divided by the row's length; 0 for rows of zeros.
 
@@ -46,6 +47,7 @@ def cosine_scores(vector: NDArray, vectors: NDArray, norms: NDArray) -> NDArray:
     return scores
 
 
+@np.errstate(invalid="ignore")
 def cosine_topk(
     queries: NDArray,
     vectors: NDArray,

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from fastemb.geometry import inverse, scale_rows
-from fastemb.vectors.table import VectorTable, checked_key, is_key
+from fastemb.vectors.table import VectorTable, checked_key, is_key, unknown_attribute
 
 logger = logging.getLogger(__name__)
 
@@ -198,8 +198,6 @@ class Editing(VectorTable):
         if not len(self):
             return
         if "count" not in self.expandos:
-            from fastemb.vectors.table import unknown_attribute
-
             raise unknown_attribute("count", ", ".join(map(repr, self.expandos)) or "none")
         order = np.argsort(-np.asarray(self.expandos["count"], dtype=np.int64), kind="stable")
         keys = self.index_to_key

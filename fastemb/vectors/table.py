@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, DTypeLike, NDArray
 
-from fastemb.geometry import row_norms
-from fastemb.vectors.suggest import unknown_key
+from fastemb.geometry import row_norms, unit_rows
+from fastemb.vectors.suggest import UnknownKeyError, unknown_key
 
 Key = str | int
 
@@ -270,8 +270,6 @@ class VectorTable:
         ndarray of shape (n, d)
             As large as the vectors themselves; the queries of this class do not need it.
         """
-        from fastemb.geometry import unit_rows
-
         return unit_rows(self.vectors, self._norms())
 
     def get_vector(self, key: Any, norm: bool = False) -> NDArray:
@@ -412,7 +410,5 @@ class VectorTable:
 
 def unknown_attribute(attr: str, there: str) -> KeyError:
     """The error for a column that is not there."""
-    from fastemb.vectors.suggest import UnknownKeyError
-
     why = "; these vectors came without counts" if attr == "count" else ""
     return UnknownKeyError(f"no attribute {attr!r} (there: {there}){why}")

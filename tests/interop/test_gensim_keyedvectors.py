@@ -157,6 +157,7 @@ def test_other_queries(ours, theirs, method, args, options):
     same(getattr(ours, method)(*args, **options), getattr(theirs, method)(*args, **options))
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_errors_are_of_the_same_kind(ours, theirs):
     for call, kind in [
         (lambda kv: kv["nope"], KeyError),

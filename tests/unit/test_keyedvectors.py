@@ -413,3 +413,8 @@ def test_keys_become_plain_strings_and_integers(tmp_path):
     for kv in (ids, words):
         kv.save(tmp_path / "kv")
         assert fastemb.load(tmp_path / "kv").index_to_key == kv.index_to_key
+
+
+def test_rows_that_are_not_finite_are_never_neighbours():
+    kv = KeyedVectors.from_vocabulary(list("abcd"), [[1, 0], [np.nan, 1], [np.inf, 1], [0, 1]])
+    assert kv.most_similar("a") == [("d", 0.0)] and kv.most_similar_batch(["a"] * 3) == [[("d", 0.0)]] * 3
