@@ -18,7 +18,6 @@ QUERIES = 256  # queries a block
 SCORES = 1 << 20  # scores a block: 4 MiB of float32
 
 
-@np.errstate(invalid="ignore")  # rows with infinite elements become NaN, and are never found
 def cosine_scores(vector: NDArray, vectors: NDArray, norms: NDArray) -> NDArray:
     """Dot product of one vector with every row, divided by the row's length; 0 for rows of zeros.
 
@@ -43,11 +42,11 @@ def cosine_scores(vector: NDArray, vectors: NDArray, norms: NDArray) -> NDArray:
         step = max(1, SCORES // max(1, vectors.shape[1]))
         for lo in range(0, len(vectors), step):
             scores[lo : lo + step] = vectors[lo : lo + step].astype(dtype) @ vector
-    scores *= inverse(norms).astype(dtype, copy=False)
+    with np.errstate(invalid="ignore"):  # rows with infinite elements become NaN
+        scores *= inverse(norms).astype(dtype, copy=False)
     return scores
 
 
-@np.errstate(invalid="ignore")
 def cosine_topk(
     queries: NDArray,
     vectors: NDArray,
@@ -108,17 +107,22 @@ def cosine_topk(
         hi = min(lo + width, stop)
         block, factor = vectors[lo:hi], scale[lo - start : hi - start]
         if scaled is not None:
-            block = np.multiply(block, factor[:, None], out=scaled[: hi - lo])
+            block = _multiply(block, factor[:, None], scaled[: hi - lo])
         for first in range(0, n_queries, height):
             last = min(first + height, n_queries)
             out = scores[: (last - first) * (hi - lo)].reshape(last - first, hi - lo)
             np.matmul(queries[first:last], block.T, out=out)
             if scaled is None:
-                out *= factor
+                _multiply(out, factor, out)
             if hidden is not None:
                 hidden.hide(out, first, lo)
             top.offer(first, out, lo)
     return top.indices, top.scores
+
+
+def _multiply(a: NDArray, b: NDArray, out: NDArray) -> NDArray:
+    with np.errstate(invalid="ignore"):  # rows with infinite elements become NaN, and are never found
+        return np.multiply(a, b, out=out)
 
 
 class Excluded:
