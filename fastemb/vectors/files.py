@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import DTypeLike, NDArray
 
 from fastemb.formats import FormatError, atomic, glove, native, read_any, word2vec
+from fastemb.formats.rows import counts_from
 from fastemb.vectors.native import pack, unpack
 from fastemb.vectors.table import VectorTable
 
@@ -195,7 +196,9 @@ class Files(VectorTable):
                     "fvocab goes with files of word2vec's format; with no_header, set the counts afterwards"
                 )
         else:
-            words, vectors, counts = word2vec.read(fname, binary=binary, vocab_path=fvocab, **options)
+            words, vectors, counts = word2vec.read(fname, binary=binary, **options)
+            if fvocab is not None:  # its words are decoded as those of the vectors are
+                counts = counts_from(fvocab, words, unicode_errors)
         return cls._from_rows(words, vectors.astype(datatype, copy=False), counts)
 
     def save_word2vec_format(

@@ -76,6 +76,10 @@ class KeyedVectors(Queries, Scores, Encoding, Editing, Files):
             logger.warning("init_sims(replace=True) destroys the lengths of the vectors, and saves no memory")
             self.unit_normalize_all()
 
+    def add_lifecycle_event(self, event_name: str, log_level: int = logging.INFO, **event: object) -> None:
+        """Log an event, as gensim does; nothing is kept in the object or its file."""
+        logger.log(log_level, "%s lifecycle event %s: %s", type(self).__name__, event_name, event)
+
     def similarity_unseen_docs(self, *args: object, **kwargs: object) -> None:
         """There is no document model here; ``encode`` gives vectors of texts."""
         raise NotImplementedError("similarity_unseen_docs belongs to gensim's Doc2Vec; see encode for vectors of texts")

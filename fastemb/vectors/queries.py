@@ -20,6 +20,13 @@ logger = logging.getLogger(__name__)
 _EPSILON = 1e-6  # keeps 3CosMul's denominator from zero
 
 
+def _cosine(first: NDArray, second: NDArray) -> np.float64:
+    """In float64 throughout: then sqrt(x * x) is x, and the cosine of a vector with itself exactly 1."""
+    a, b = first.astype(np.float64), second.astype(np.float64)
+    lengths = np.sqrt((a @ a) * (b @ b))
+    return np.float64(a @ b / lengths) if lengths > 0 else np.float64(0.0)
+
+
 class Queries(VectorTable):
     """The query methods of :class:`fastemb.KeyedVectors`."""
 
@@ -357,8 +364,8 @@ class Queries(VectorTable):
     # ---- similarities of given keys
 
     def similarity(self, w1: Any, w2: Any) -> float:
-        """Cosine of two keys; 0 where one of the vectors is zero."""
-        return np.float64(unit_vector(self.get_vector(w1)).astype(np.float64) @ unit_vector(self.get_vector(w2)))
+        """Cosine of two keys; exactly 1 for equal vectors, 0 where one of them is zero."""
+        return _cosine(self.get_vector(w1), self.get_vector(w2))
 
     def distance(self, w1: Any, w2: Any) -> float:
         """1 - :meth:`similarity`."""
@@ -374,8 +381,7 @@ class Queries(VectorTable):
         """
         if not len(ws1) or not len(ws2):
             raise ZeroDivisionError("at least one of the two sequences of keys is empty")
-        first, second = (unit_vector(self.get_mean_vector(ws, pre_normalize=False)) for ws in (ws1, ws2))
-        return np.float64(first.astype(np.float64) @ second)
+        return _cosine(*(self.get_mean_vector(ws, pre_normalize=False) for ws in (ws1, ws2)))
 
     @staticmethod
     def cosine_similarities(vector_1: ArrayLike, vectors_all: ArrayLike) -> NDArray:

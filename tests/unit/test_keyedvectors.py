@@ -226,6 +226,16 @@ def test_zero_vectors_are_similar_to_nothing():
     assert kv.vectors[2].tolist() == [0, 0] and kv.norms.tolist() == [1, 1, 0]
 
 
+def test_equal_vectors_have_cosine_one(kv):
+    kv["twin"] = kv["w9"]
+    assert (
+        kv.similarity("w9", "twin") == 1
+        and kv.distance("w9", "w9") == 0
+        and isinstance(kv.similarity("w1", "w2"), float)
+    )
+    assert all(kv.similarity(w, w) == 1 for w in kv)
+
+
 def test_queries_that_make_no_sense(kv):
     for bad in (np.ones(5), np.ones((2, 2, 2))):
         with pytest.raises(ValueError, match=r"shape"):

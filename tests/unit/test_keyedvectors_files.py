@@ -174,6 +174,14 @@ def test_loading_words_that_are_not_utf8(tmp_path):
     assert (tmp_path / "again.txt").read_bytes() == path.read_bytes()
 
 
+def test_fvocab_of_words_that_are_not_utf8(tmp_path):
+    (tmp_path / "v").write_bytes(b"2 1\na\xe3\x81 1\nb 3\n")
+    (tmp_path / "vocab").write_bytes(b"b 7\na\xe3\x81 9\n")
+    for errors, word in (("ignore", "a"), ("replace", "a\ufffd"), ("surrogateescape", "a\udce3\udc81")):
+        kv = KeyedVectors.load_word2vec_format(tmp_path / "v", fvocab=tmp_path / "vocab", unicode_errors=errors)
+        assert kv.get_vecattr(word, "count") == 9
+
+
 def test_fvocab(tmp_path):
     (tmp_path / "v").write_text("2 2\na 1 2\nb 3 4\n")
     (tmp_path / "vocab").write_text("b 7\na 9\n")
