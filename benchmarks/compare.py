@@ -11,21 +11,23 @@ words/CPU s   corpus words that are in the vocabulary, times epochs, by the CPU 
 x gensim      the same, relative to gensim's in the same round: a machine that is slow for a minute is slow for both
 vocabulary    wall seconds to read the file, count and encode it, and set the first weights
 training      wall seconds of all epochs
-whole         vocabulary, training and saving, wall seconds; interpreter and imports are not in it
+whole         vocabulary, training and saving, wall seconds; interpreter and imports are not in it. The `x gensim` after
+              it is gensim's of the same round divided by it
 peak MiB      highest resident memory up to the end of training, and in brackets what interpreter and imports took of it
 scores        Spearman correlation of WordSim-353, SimLex-999, MEN; accuracy of Google's analogies among the 30,000 most
               frequent words; the mean over the seeds (--eval)
 
 BLAS and OpenMP threads are set to 1, so that the workers asked for are all there is. gensim reads `corpus_file`, its
 fastest way. fastText draws negatives from counts ** 0.5 (the others 0.75), has no lowest learning rate, and cuts lines
-after 1,024 words; its vocabulary and training are one call, so its vocabulary is timed by a run of no epochs. The
-NumPy twin (one core; skip-gram with negative sampling only) trains on the first `--twin-lines` lines, since it is
-slow: its rate is that of the sample, and it has no scores.
+after 1,024 words, and its Python package takes no seed; its vocabulary and training are one call, so its vocabulary is
+timed by a run of no epochs. The NumPy twin (one core; skip-gram with negative sampling only) trains on the first
+`--twin-lines` lines, since it is slow: its rate is that of the sample, and it has no scores.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import itertools
 import json
 import os
@@ -43,7 +45,7 @@ from tools import TOOLS, version
 KEYS = ("tool", "algorithm", "loss", "dim", "workers", "simd")
 SCORES = ("WordSim-353", "SimLex-999", "MEN", "Google")
 NOTES = {
-    "fasttext": "noise exponent 0.5, no min_alpha, lines cut after 1,024 words",
+    "fasttext": "noise exponent 0.5, no min_alpha, lines cut after 1,024 words, one seed",
     "twin": "NumPy, batches of 256 centre words, first {twin_lines} lines only",
 }
 
@@ -79,6 +81,8 @@ def arguments(argv: list[str] | None = None) -> argparse.Namespace:
     args = parser.parse_args(argv)
     if args.plot and not args.eval:
         parser.error("--plot shows scores: it needs --eval DIR")
+    if args.plot and importlib.util.find_spec("matplotlib") is None:
+        parser.error("--plot needs matplotlib: pip install fastemb[plot]")
     if not args.corpus.is_file():
         parser.error(f"--corpus {args.corpus}: no such file")
     for name in ("rounds", "epochs", "window", "negative", "twin_lines", "min_count"):
@@ -174,27 +178,24 @@ def summarise(runs: list[dict], tools_order: list[str]) -> list[dict]:
             row[name] = [r[name] for r in good]
         by_seed = {r["seed"]: r["scores"] for r in good if "scores" in r}
         row["scores"] = {n: [s[n][0] for s in by_seed.values() if n in s] for n in SCORES}
-        row["ratio"] = [
-            r["words_per_cpu_second"] / g["words_per_cpu_second"]
-            for r in good
-            for g in runs
-            if g["tool"] == "gensim" and "error" not in g and g["round"] == r["round"] and same_settings(g, r)
-        ]
+        pairs = [(r, g) for r in good for g in runs if same_settings(g, r)]
+        row["ratio"] = [r["words_per_cpu_second"] / g["words_per_cpu_second"] for r, g in pairs]
+        row["whole_ratio"] = [g["total_wall"] / r["total_wall"] for r, g in pairs if r["tool"] != "twin"]
         rows.append(row)
     return rows
 
 
 def same_settings(gensim: dict, other: dict) -> bool:
-    """Whether a ratio of the two means something; the twin, which has one worker, is compared with the first."""
-    names = ["algorithm", "loss", "dim"] + ([] if other["tool"] == "twin" else ["workers"])
-    return all(gensim[n] == other[n] for n in names)
+    """Whether `gensim` is gensim's run of the same round and settings; the twin has one worker, whatever was asked."""
+    names = ["round", "algorithm", "loss", "dim"] + ([] if other["tool"] == "twin" else ["workers"])
+    return gensim["tool"] == "gensim" and "error" not in gensim and all(gensim[n] == other[n] for n in names)
 
 
 def table(rows: list[dict], args: argparse.Namespace) -> str:
     """The rows as Markdown."""
     several_losses = len(args.loss) > 1 or args.loss != ["ns"]
     columns = ["tool", "model", "dim", "workers", "M words/CPU s", "x gensim", "vocabulary s", "training s", "whole s"]
-    columns += ["peak MiB (imports)"] + (list(SCORES) if args.eval else [])
+    columns += ["x gensim", "peak MiB (imports)"] + (list(SCORES) if args.eval else [])
     lines = ["| " + " | ".join(columns) + " |", "|---|---|" + "--:|" * (len(columns) - 2)]
     for row in rows:
         cells = [
@@ -213,6 +214,7 @@ def table(rows: list[dict], args: argparse.Namespace) -> str:
                 spread(row["vocabulary_wall"], lambda v: f"{v:.2f}"),
                 spread(row["training_wall"], lambda v: f"{v:.2f}"),
                 spread(row["total_wall"], lambda v: f"{v:.2f}"),
+                spread(row["whole_ratio"], lambda v: f"{v:.3g}"),
                 spread(row["peak_mb"], lambda v: f"{v:.0f}") + imports,
             ]
             for name in SCORES if args.eval else ():
@@ -233,7 +235,8 @@ def warnings(rows: list[dict]) -> list[str]:
     found = []
     for row in rows:
         if row["errors"]:
-            found.append(f"{row['tool']}: {len(row['errors'])} run(s) failed: {row['errors'][0]}")
+            name = " ".join(str(row[k]) for k in KEYS if row[k])
+            found.append(f"{name}: {len(row['errors'])} run(s) failed: {row['errors'][0]}")
     counted = {r["tool"]: r["words"][0] for r in rows if r["words"] and r["tool"] != "twin"}
     if len(set(counted.values())) > 1:
         found.append(f"the tools count different numbers of corpus words: {counted}")
@@ -252,12 +255,11 @@ def cpu_name() -> str:
 
 def plot(rows: list[dict], path: Path) -> None:
     """Speed against each score: a panel a set, a mark a row."""
-    try:
-        import matplotlib
-    except ImportError:
-        raise SystemExit("--plot needs matplotlib: pip install fastemb[plot]") from None
+    import matplotlib
+
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
+    from matplotlib import ticker
 
     names = [n for n in SCORES if any(r["scores"][n] for r in rows)]
     if not names:
@@ -267,7 +269,7 @@ def plot(rows: list[dict], path: Path) -> None:
     figure, axes = plt.subplots(1, len(names), figsize=(3.6 * len(names), 3.8), squeeze=False, layout="constrained")
     for ax, name in zip(axes[0], names, strict=True):
         for row in rows:
-            scores, speeds = row["scores"][name], row["words_per_cpu_second"]
+            scores, speeds = row["scores"][name], [v / 1e6 for v in row["words_per_cpu_second"]]
             if not scores:
                 continue
             x, y = statistics.median(speeds), statistics.mean(scores)
@@ -282,7 +284,10 @@ def plot(rows: list[dict], path: Path) -> None:
                 fillstyle="full" if row["workers"] == 1 else "none",
                 capsize=2,
             )
-        ax.set(xscale="log", xlabel="words a CPU second", title=name)
+        ax.set(xscale="log", xlabel="M words a CPU second", title=name)
+        ax.xaxis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(ticker.NullFormatter())
         ax.grid(alpha=0.3)
     axes[0][0].set_ylabel("score")
     handles = [
@@ -293,6 +298,8 @@ def plot(rows: list[dict], path: Path) -> None:
     handles += [
         plt.Line2D([], [], marker=m, linestyle="", color="grey", label=" ".join(map(str, k))) for k, m in shapes.items()
     ]
+    if any(r["workers"] > 1 for r in rows):
+        handles.append(plt.Line2D([], [], marker="o", linestyle="", color="grey", fillstyle="none", label="2+ workers"))
     figure.legend(handles=handles, loc="outside lower center", ncols=min(len(handles), 6), frameon=False)
     figure.savefig(path, dpi=150)
 

@@ -4,7 +4,7 @@
 
 prints one JSON line. Each tool is a generator that yields when its vocabulary is ready and again when it is trained, so
 that the parts are timed and the peak memory is read at the same places for all; then it saves its vectors, and returns
-(words by falling frequency, vectors, number of corpus words in the vocabulary).
+(words by falling frequency, vectors, number of corpus words in the vocabulary, further figures).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from itertools import islice, pairwise
 from pathlib import Path
 
 Job = dict
-Result = tuple[list, object, int]
+Result = tuple[list, object, int, dict]
 Run = Generator[None, None, Result]
 
 
@@ -54,7 +54,14 @@ def fastemb(job: Job, out: Path) -> Run:
     yield
     model.wv.save(str(out))
     words = model.wv.index_to_key
-    return words, model.wv.vectors, sum(int(model.wv.get_vecattr(w, "count")) for w in words)
+    num_tokens = sum(int(model.wv.get_vecattr(w, "count")) for w in words)
+    last = model.history[-1]
+    return (
+        words,
+        model.wv.vectors,
+        num_tokens,
+        {"examples_per_word": last["examples"] / num_tokens, "mean_loss": last["loss"]},
+    )
 
 
 def gensim(job: Job, out: Path) -> Run:
@@ -73,11 +80,11 @@ def gensim(job: Job, out: Path) -> Run:
     yield
     model.wv.save(str(out))
     words = model.wv.index_to_key
-    return words, model.wv.vectors, sum(int(model.wv.get_vecattr(w, "count")) for w in words)
+    return words, model.wv.vectors, sum(int(model.wv.get_vecattr(w, "count")) for w in words), {}
 
 
 def fasttext(job: Job, out: Path) -> Run:
-    """Differs: noise exponent 0.5, no minimum learning rate, lines cut after 1,024 words."""
+    """Differs: noise exponent 0.5, no minimum learning rate, lines cut after 1,024 words, always the same seed."""
     import fasttext
     import numpy as np
 
@@ -92,7 +99,6 @@ def fasttext(job: Job, out: Path) -> Run:
         minCount=job["min_count"],
         lr=job["alpha"],
         thread=job["workers"],
-        seed=job["seed"],
         minn=0,
         maxn=0,
         verbose=0,
@@ -106,7 +112,7 @@ def fasttext(job: Job, out: Path) -> Run:
     words, counts = model.get_words(include_freq=True)
     pairs = [(w, int(c)) for w, c in zip(words, counts, strict=True) if w != "</s>"]
     words = [w for w, _ in pairs]
-    return words, np.array([model.get_word_vector(w) for w in words]), sum(c for _, c in pairs)
+    return words, np.array([model.get_word_vector(w) for w in words]), sum(c for _, c in pairs), {}
 
 
 def twin(job: Job, out: Path) -> Run:
@@ -141,7 +147,7 @@ def twin(job: Job, out: Path) -> Run:
     )
     yield
     np.save(out.with_suffix(".npy"), vectors)
-    return words, vectors, len(ids)
+    return words, vectors, len(ids), {}
 
 
 TOOLS = {"fastemb": fastemb, "gensim": gensim, "fasttext": fasttext, "twin": twin}
@@ -180,7 +186,7 @@ def run(job: Job) -> dict:
             raise AssertionError(f"{job['tool']}: a step too many")
         except StopIteration as end:
             times.append((time.perf_counter(), time.process_time()))
-            words, vectors, num_tokens = end.value
+            words, vectors, num_tokens, extra = end.value
     (vocab_wall, vocab_cpu), (train_wall, train_cpu), (save_wall, _) = (
         (b[0] - a[0], b[1] - a[1]) for a, b in pairwise(times)
     )
@@ -199,7 +205,7 @@ def run(job: Job) -> dict:
         "words_per_wall_second": num_tokens * job["epochs"] / train_wall,
         "peak_mb": peaks[2],
         "imports_mb": peaks[0],
-    }
+    } | extra
     sample = job["tool"] == "twin" and job["twin_lines"] is not None
     if job.get("eval") and not sample:
         from scores import evaluate
