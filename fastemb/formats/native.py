@@ -286,6 +286,8 @@ def read(
                 count = int(np.prod(shape, dtype=np.int64))
                 at = data + offset
                 a = np.frombuffer(mapped, dtype, count, at).reshape(shape) if count else np.empty(shape, dtype)
+                if not a.flags.aligned:  # no file of ours: we put wide items first
+                    a = a.copy()
                 crc = None if _is_matrix(shape) else _crc(a)
             else:
                 a = np.empty(shape, dtype)

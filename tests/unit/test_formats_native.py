@@ -166,6 +166,29 @@ def test_forged_control(tmp_path):
     assert native.read(tmp_path / "m")[0]["counts"][0] == 7
 
 
+def test_mapping_a_file_whose_tensors_are_not_aligned(tmp_path):
+    for shift in range(1, 8):
+        forge(tmp_path / "m", tensors={"pad": np.zeros(shift, np.uint8)} | model())
+        tensors, _ = native.read(tmp_path / "m", mmap=True)
+        assert all(t.flags.aligned and np.array_equal(t, model()[k]) for k, t in tensors.items() if k != "pad")
+
+
+def test_mapping_beyond_4_gib(tmp_path):
+    """A sparse file: offsets and sizes are 64-bit, and mapping reads nothing of the matrix."""
+    n = (1 << 32) // 4 + 10
+    words = {k: v for k, v in model().items() if k.startswith("vocab")}
+
+    def change(header, data):
+        start = header["syn1neg"]["data_offsets"][0]
+        header["syn1neg"] |= {"shape": [n, 1], "data_offsets": [start, start + 4 * n]}
+
+    forge(tmp_path / "m", change, words | {"vectors": model()["vectors"], "syn1neg": np.zeros((1, 1), np.float32)})
+    os.truncate(tmp_path / "m", (tmp_path / "m").stat().st_size + 4 * (n - 1))
+    assert native.read(tmp_path / "m", mmap=True)[0]["syn1neg"].shape == (n, 1)
+    os.truncate(tmp_path / "m", (tmp_path / "m").stat().st_size - 1)
+    assert refused(tmp_path / "m", mmap=True)
+
+
 def set_(name, key, value):
     def change(header, data):
         header[name][key] = value
