@@ -127,3 +127,13 @@ def require(parts: Mapping[str, int], advice: Sequence[str] = (), limit: int | N
     shares = ", ".join(f"{name} {human(size)}" for name, size in parts.items() if size)
     hint = "; try " + " or ".join(advice) if advice else ""
     raise MemoryError(f"training needs {human(need)} ({shares}), {human(room)} available{hint}")
+
+
+def give_back() -> None:
+    """Return freed memory to the system, where the C library can: reading a corpus leaves some that weights cannot use."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).malloc_trim(0)
+    except (ImportError, OSError, AttributeError, TypeError):  # not glibc
+        pass

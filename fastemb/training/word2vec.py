@@ -15,7 +15,7 @@ import numpy as np
 
 from fastemb.corpus import Vocabulary
 from fastemb.training import config as cfg
-from fastemb.training import scoring, source, store
+from fastemb.training import memory, scoring, source, store
 from fastemb.training.config import Word2VecConfig
 from fastemb.training.word2vec_state import ModelState
 from fastemb.vectors import KeyedVectors, register
@@ -330,6 +330,7 @@ class Word2Vec(ModelState):
                 vocabulary = known.updated(vocabulary)
                 if len(vocabulary) > len(known) or not corpus.vocabulary == vocabulary:
                     corpus = source.Renumbered(corpus, vocabulary)
+            memory.give_back()
             self.corpus_count, self.corpus_total_words = corpus.report.sentences, corpus.report.tokens_read
             self.effective_min_count = self.min_count
             if update:

@@ -191,6 +191,11 @@ class ModelState:
             raise ValueError(
                 f"nothing to train on: none of the {corpus.report.tokens_read} words of the corpus is in the vocabulary"
             )
+        if corpus.num_tokens == len(corpus.offsets) - 1:
+            raise ValueError(
+                f"nothing to train on: none of the {len(corpus.offsets) - 1} sentences has two words of the vocabulary, "
+                "so no word has a context; lower min_count, or put more than one word into a sentence (a line of a file)"
+            )
         return corpus
 
     # ---- weights
