@@ -158,6 +158,16 @@ def check_max_seconds(value: Any) -> float | None:
     return None if value is None else real("max_seconds", value, 0.0, math.inf, above=True)
 
 
+def check_path(name: str, value: Any) -> str | bytes | None:
+    """`value` as a path, or None."""
+    if value is None:
+        return None
+    try:
+        return os.fspath(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a path, got {value!r} of type {type(value).__name__}") from None
+
+
 def check_callbacks(value: Any) -> tuple[Any, ...]:
     """`callbacks` as a tuple; one callback alone is taken as a tuple of one."""
     hooks = ("on_train_begin", "on_train_end", "on_epoch_begin", "on_epoch_end")

@@ -130,7 +130,8 @@ def require(parts: Mapping[str, int], advice: Sequence[str] = (), limit: int | N
 
 
 def give_back() -> None:
-    """Return freed memory to the system, where the C library can: reading a corpus leaves some that weights cannot use."""
+    """Return freed memory to the system, where the C library can: reading a corpus leaves some that weights cannot "
+    "use."""
     try:
         import ctypes
 

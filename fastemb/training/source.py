@@ -110,6 +110,10 @@ class Encoded:
         self.files = fingerprint(source)
         self.one_shot = is_one_shot(source)
 
+    def changed(self) -> bool:
+        """Whether the files that were read are no longer what they were."""
+        return self.files is not None and self.files != fingerprint(self.source)
+
     def matches(self, source: Any) -> bool:
         """Whether reading `source` now would give the corpus held here."""
         if source is self.corpus:

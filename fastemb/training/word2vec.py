@@ -14,8 +14,10 @@ from typing import Any
 import numpy as np
 
 from fastemb.corpus import Vocabulary
+from fastemb.formats import atomic
 from fastemb.training import config as cfg
 from fastemb.training import memory, scoring, source, store
+from fastemb.training.checkpoint import corpus_identity
 from fastemb.training.config import Word2VecConfig
 from fastemb.training.word2vec_state import ModelState
 from fastemb.vectors import KeyedVectors, register
@@ -103,6 +105,9 @@ class Word2Vec(ModelState):
         True for a line on stderr, False for none, a callable for a dict of figures; None chooses by itself.
     max_seconds : float, optional
         Stop training after this time.
+    checkpoint : path, optional
+        Save the whole model there after epochs (as often as takes at most 5 % of the time), when training is interrupted,
+        and at the end. ``Word2Vec.load(path).train(corpus, resume=True)`` goes on from it.
     cache : path, "auto" or None
         Where the ids are kept: in a file there that later calls reuse, in memory (None), or in memory until they take
         two fifths of what is available, then in a temporary file ("auto").
@@ -188,6 +193,7 @@ class Word2Vec(ModelState):
         freeze: Any = None,
         progress: Any = None,
         max_seconds: float | None = None,
+        checkpoint: Any = None,
         cache: Any = "auto",
         max_memory: int | None = None,
         tokenizer: Any = None,
@@ -231,6 +237,7 @@ class Word2Vec(ModelState):
         self._trim_rule = cfg.optional_callable("trim_rule", trim_rule)
         self._progress = cfg.check_progress(progress)
         self._max_seconds = cfg.check_max_seconds(max_seconds)
+        self._checkpoint = cfg.check_path("checkpoint", checkpoint)
         self._cache = cache
         self._max_memory = None if max_memory is None else cfg.integer("max_memory", max_memory, 1, 2**63 - 1)
         self._tokenizer = tokenizer
@@ -257,6 +264,8 @@ class Word2Vec(ModelState):
 
         data = source.choose(sentences, None, corpus_file)
         if data is not None:
+            if checkpoint is not None:
+                atomic.check_writable(checkpoint)
             self.build_vocab(data, trim_rule=trim_rule)
             self.train(callbacks=self.callbacks, max_seconds=self._max_seconds)
             self._encoded = None
@@ -413,6 +422,7 @@ class Word2Vec(ModelState):
         sentences: Any = None,
         progress: Any = None,
         max_seconds: float | None = None,
+        checkpoint: Any = None,
         resume: bool = False,
         **unknown: Any,
     ) -> tuple[int, int]:
@@ -429,7 +439,7 @@ class Word2Vec(ModelState):
             Replace the model's ``alpha`` and ``min_alpha``.
         callbacks : sequence
             As in the constructor.
-        progress, max_seconds : optional
+        progress, max_seconds, checkpoint : optional
             As in the constructor, for this call.
         resume : bool
             Finish a run that was interrupted (Ctrl-C, `max_seconds`, a callback, or a model saved by a callback and
@@ -461,6 +471,7 @@ class Word2Vec(ModelState):
         hooks = cfg.check_callbacks(callbacks)
         progress = self._progress if progress is None else cfg.check_progress(progress)
         max_seconds = cfg.check_max_seconds(max_seconds)
+        path = self._checkpoint if checkpoint is None else cfg.check_path("checkpoint", checkpoint)
         with self._use("train"):
             run = self._run if resume else None
             if resume:
@@ -485,14 +496,16 @@ class Word2Vec(ModelState):
                     "start_alpha": config.alpha,
                     "end_alpha": config.min_alpha,
                     "tokens": corpus.num_tokens,
+                    "corpus": corpus_identity(corpus),
                     "first_epoch": self._epochs_trained,
                 }
-            elif run["tokens"] != corpus.num_tokens:
+            elif run["tokens"] != corpus.num_tokens or run["corpus"] != corpus_identity(corpus):
                 raise ValueError(
-                    f"resume=True: this corpus has {corpus.num_tokens} words of the vocabulary, "
-                    f"that of the interrupted run had {run['tokens']}"
+                    f"resume=True: this corpus ({corpus.num_tokens} words of the vocabulary) is not that of the "
+                    f"interrupted run ({run['tokens']} words), whose place in it would mean nothing; train() without "
+                    "resume takes it"
                 )
-            return self._fit(config, corpus, run, hooks, progress, max_seconds)
+            return self._fit(config, corpus, run, hooks, progress, max_seconds, path)
 
     # ---- what a trained model tells
 

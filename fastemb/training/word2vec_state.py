@@ -13,8 +13,9 @@ import numpy as np
 
 from fastemb.corpus import Corpus, Vocabulary
 from fastemb.training import config as cfg
-from fastemb.training import memory, rows, source, weights
+from fastemb.training import memory, rows, source, store, weights
 from fastemb.training.callbacks import call_hooks
+from fastemb.training.checkpoint import Checkpoint
 from fastemb.training.config import Word2VecConfig
 from fastemb.training.progress import scan_progress
 from fastemb.training.run import Interrupted, Outcome, fit
@@ -193,8 +194,9 @@ class ModelState:
             )
         if corpus.num_tokens == len(corpus.offsets) - 1:
             raise ValueError(
-                f"nothing to train on: none of the {len(corpus.offsets) - 1} sentences has two words of the vocabulary, "
-                "so no word has a context; lower min_count, or put more than one word into a sentence (a line of a file)"
+                f"nothing to train on: none of the {len(corpus.offsets) - 1} sentences has two words of the "
+                "vocabulary, so no word has a context; lower min_count, or put more than one word into a sentence (a "
+                "line of a file)"
             )
         return corpus
 
@@ -384,6 +386,7 @@ class ModelState:
         callbacks: tuple[Any, ...],
         progress: Any,
         max_seconds: float | None,
+        path: Any,
     ) -> tuple[int, int]:
         for objective in config.objectives:  # a program may have set model.hs, or grown wv, since the weights were made
             output = self.__dict__.get(OUTPUTS[objective])
@@ -392,6 +395,13 @@ class ModelState:
         counts = self._vocabulary.counts
         if run["first_epoch"] == self._epochs_trained and not counts.any():
             counts = np.ones(len(counts), np.int64)
+        checkpoint = None
+        if path is not None:
+            need = (
+                4 * (1 + len(config.objectives)) * len(self.wv) * config.vector_size
+                + 2 * self.estimate_memory()["vocab"]
+            )
+            checkpoint = Checkpoint(path, lambda target: store.save(self, target), need)
         schedule = LinearSchedule(config.alpha, config.min_alpha, config.epochs, corpus.num_tokens)
         self.running_training_loss = 0.0
         self._holder = threading.get_ident()
@@ -414,6 +424,9 @@ class ModelState:
             self._epochs_trained = run["first_epoch"] + outcome.epochs
             self.running_training_loss = outcome.total.loss
             self.min_alpha_yet_reached = schedule.at(outcome.epochs, outcome.position)
+            if checkpoint is not None and 0 < outcome.epochs < config.epochs and not outcome.position:
+                job.pause()
+                checkpoint.after_epoch()
 
         error: BaseException | None = None
         try:
@@ -433,19 +446,26 @@ class ModelState:
         finally:
             job.close()
             self.total_train_time += time.monotonic() - started
+        checkpoint, last = None, checkpoint  # note() writes none any more
         note(outcome)
         if run["done"] >= run["epochs"] or isinstance(error, FloatingPointError):
             self._run = None
         if error is not None:
+            saved = last is not None and last.rescue()
             if isinstance(error, KeyboardInterrupt):
                 error.model = self  # type: ignore[attr-defined]
                 if hasattr(error, "add_note"):
                     error.add_note(
                         f"The model is usable as it is, after {outcome.epochs} epochs and {outcome.position} words: "
-                        "it is `model` of this exception, and train(..., resume=True) goes on."
+                        + (f"it is saved to {path!s}, and " if saved else "")
+                        + "it is `model` of this exception; train(..., resume=True) goes on."
                     )
             raise error
         self.train_count += 1
+        if last is not None:
+            last.write()
+        if self._encoded is not None and self._encoded.changed():
+            logger.warning("the corpus has changed since it was read: the model is of the text as it was then")
         hook("on_train_end")
         read = round(corpus.report.tokens_read * (outcome.total.words / corpus.num_tokens))
         logger.info(

@@ -185,3 +185,82 @@ def test_copies(text):
         same(twin, model)
         twin.train(text, epochs=1)
         assert not np.array_equal(twin.wv.vectors, model.wv.vectors)
+
+
+# ---- checkpoints
+
+
+def test_a_checkpoint_is_there_after_every_epoch_and_at_the_end(text, tmp_path, monkeypatch):
+    monkeypatch.setattr("fastemb.training.checkpoint.SHARE", 1e9)
+    path = tmp_path / "checkpoint"
+    seen = []
+
+    class Look:
+        def on_epoch_end(self, model):
+            seen.append(len(Word2Vec.load(path).history) if path.exists() else 0)
+
+    model = Word2Vec(text, checkpoint=path, callbacks=[Look()], **SMALL)
+    assert seen == [1, 2, 3, 3]  # the last epoch is written at the end
+    done = Word2Vec.load(path)
+    same(done, model)
+    assert done._run is None and len(done.history) == 4
+
+
+def test_an_interrupted_run_goes_on_from_its_checkpoint_bit_for_bit(text, tmp_path):
+    whole = Word2Vec(text, **SMALL)
+
+    def interrupt(model):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as error:
+        Word2Vec(text, checkpoint=tmp_path / "c", callbacks=[At(2, interrupt)], **SMALL)
+    if hasattr(error.value, "add_note"):  # Python 3.11
+        assert any("is saved to" in note for note in error.value.__notes__)
+    model = Word2Vec.load(tmp_path / "c")
+    with pytest.raises(ValueError, match="not that of the interrupted run"):
+        model.train(text[::-1], resume=True)
+    model.train(text, resume=True)
+    same(model, whole)
+
+
+@pytest.mark.parametrize("position", [1, 1000, 8191, 8192, 17_999])
+def test_a_run_stopped_anywhere_is_finished_bit_for_bit(text, monkeypatch, position):
+    """Stop in the midst of an epoch: the engine is given fewer tokens, as if a signal had come."""
+    from fastemb.training import run
+
+    whole = Word2Vec(text, **SMALL)
+    model = Word2Vec(**SMALL)
+    model.build_vocab(text)
+    real = run.run_pieces
+
+    def cut(workers, pieces, tick=None):
+        job = workers[0].job
+        if job.epoch == 1:
+            job.plan.bounds = np.unique([*job.plan.bounds[job.plan.bounds < position], position])
+            real(workers, len(job.plan), tick)
+            return False
+        return real(workers, pieces, tick)
+
+    monkeypatch.setattr(run, "run_pieces", cut)
+    model.train()
+    assert model.history[-1]["words"] == position and model.history[-1]["partial"]
+    monkeypatch.undo()
+    model.train(resume=True)
+    assert [h["words"] for h in model.history] == [h["words"] for h in whole.history]
+    assert [h["examples"] for h in model.history] == [h["examples"] for h in whole.history]
+    for a, b in zip(model.history, whole.history, strict=True):
+        assert a["loss"] == pytest.approx(b["loss"], rel=1e-4)
+    assert np.allclose(model.wv.vectors, whole.wv.vectors, atol=1e-5)
+
+
+def test_where_a_checkpoint_cannot_be_written_is_told_before_anything_is_read(text, tmp_path):
+    def never():
+        raise AssertionError("the corpus was read")
+        yield
+
+    with pytest.raises(FileNotFoundError, match="directory"):
+        Word2Vec(never(), checkpoint=tmp_path / "no" / "such")
+    with pytest.raises(IsADirectoryError):
+        Word2Vec(never(), checkpoint=tmp_path)
+    with pytest.raises(TypeError, match="checkpoint must be a path"):
+        Word2Vec(checkpoint=5)
