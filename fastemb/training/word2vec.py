@@ -106,8 +106,8 @@ class Word2Vec(ModelState):
     max_seconds : float, optional
         Stop training after this time.
     checkpoint : path, optional
-        Save the whole model there after epochs (as often as takes at most 5 % of the time), when training is interrupted,
-        and at the end. ``Word2Vec.load(path).train(corpus, resume=True)`` goes on from it.
+        Save the whole model there after epochs (as often as takes at most 5 % of the time), when training is
+        interrupted, and at the end. ``Word2Vec.load(path).train(corpus, resume=True)`` goes on from it.
     cache : path, "auto" or None
         Where the ids are kept: in a file there that later calls reuse, in memory (None), or in memory until they take
         two fifths of what is available, then in a temporary file ("auto").
