@@ -84,5 +84,6 @@ setup(
             "embedsignature": True,
             "freethreading_compatible": True,
         },
-    )
+    ),
+    options={"build_ext": {"parallel": True}},  # extensions side by side, on all cores
 )

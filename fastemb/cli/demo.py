@@ -29,7 +29,7 @@ READING = 50_000  # words a second that one core of such a machine reads; a slow
 MAX_SECONDS = 25.0  # and whatever happens, no longer than this
 
 
-NEIGHBORS_OF = ("error", "month", "left", "socket", "float", "red", "directory", "thread", "remove", "true")
+NEIGHBORS_OF = ("error", "month", "left", "socket", "float", "width", "directory", "thread", "remove", "true")
 ANALOGIES = (
     ("file", "files", "directory", "directories"),
     ("class", "classes", "method", "methods"),
