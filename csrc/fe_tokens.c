@@ -88,7 +88,6 @@ FE_INLINE void classify_sse2(const uint8_t *p, uint64_t *sep, uint64_t *newline)
 
 #if defined(__GNUC__) || defined(__clang__)
 #define AVX2 __attribute__((target("avx2,bmi,bmi2,popcnt,lzcnt")))
-#define AVX512 __attribute__((target("avx512f,avx512bw,bmi,bmi2,popcnt,lzcnt")))
 
 AVX2 FE_INLINE void classify_avx2(const uint8_t *p, uint64_t *sep, uint64_t *newline) {
     /* A byte is a separator when it equals the table's entry for its low nibble; pshufb gives 0 for bytes >= 0x80,
@@ -110,17 +109,6 @@ AVX2 FE_INLINE void classify_avx2(const uint8_t *p, uint64_t *sep, uint64_t *new
 #define SCAN_CLASSIFY classify_avx2
 #include "fe_tokens_scan.inc.h"
 
-AVX512 FE_INLINE void classify_avx512(const uint8_t *p, uint64_t *sep, uint64_t *newline) {
-    __m512i v = _mm512_loadu_si512(p);
-    __mmask64 control = _mm512_cmple_epu8_mask(_mm512_sub_epi8(v, _mm512_set1_epi8(9)), _mm512_set1_epi8(4));
-    *sep = control | _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8(' '));
-    *newline = _mm512_cmpeq_epi8_mask(v, _mm512_set1_epi8('\n'));
-}
-
-#define SCAN_NAME scan_avx512
-#define SCAN_TARGET AVX512
-#define SCAN_CLASSIFY classify_avx512
-#include "fe_tokens_scan.inc.h"
 #define HAVE_AVX 1
 #endif
 #endif /* HAVE_X86 */
@@ -153,25 +141,24 @@ FE_INLINE void classify_neon(const uint8_t *p, uint64_t *sep, uint64_t *newline)
 
 /* ---- choice at run time ---- */
 
-static const char *const NAMES[] = {"avx512", "avx2", "sse2", "neon", "scalar"};
+enum { VERSIONS = 4 };
+static const char *const NAMES[VERSIONS] = {"avx2", "sse2", "neon", "scalar"};
 
 static fe_scan_fn version(int i) {
     switch (i) {
 #ifdef HAVE_AVX
     case 0:
-        return __builtin_cpu_supports("avx512bw") && __builtin_cpu_supports("bmi2") ? scan_avx512 : NULL;
-    case 1:
         return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi2") ? scan_avx2 : NULL;
 #endif
 #ifdef HAVE_X86
-    case 2:
+    case 1:
         return scan_sse2;
 #endif
 #ifdef HAVE_NEON
-    case 3:
+    case 2:
         return scan_neon;
 #endif
-    case 4:
+    case 3:
         return scan_scalar;
     default:
         return NULL;
@@ -179,9 +166,9 @@ static fe_scan_fn version(int i) {
 }
 
 const char *const *fe_scan_names(void) {
-    static _Thread_local const char *names[6];
+    static _Thread_local const char *names[VERSIONS + 1];
     int n = 0;
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < VERSIONS; i++)
         if (version(i))
             names[n++] = NAMES[i];
     names[n] = NULL;
@@ -189,7 +176,7 @@ const char *const *fe_scan_names(void) {
 }
 
 fe_scan_fn fe_scan_get(const char *name) {
-    for (int i = 0; i < 5; i++)
+    for (int i = 0; i < VERSIONS; i++)
         if (version(i) && (!name || strcmp(name, NAMES[i]) == 0))
             return version(i);
     return NULL;

@@ -26,7 +26,8 @@ typedef struct fe_scanner {
    must be a multiple of 64 unless hi is the end of the text. Does not close a token that is open at hi. */
 typedef int64_t (*fe_scan_fn)(fe_scanner *s, const uint8_t *text, int64_t lo, int64_t hi, uint32_t *edges);
 
-/* The versions this machine can run, best first, NULL-terminated: "avx512", "avx2", "sse2", "neon", "scalar". */
+/* The versions this machine can run, best first, NULL-terminated: "avx2", "sse2", "neon", "scalar". (AVX-512 was tried:
+   no faster than AVX2, the edges cost more than the masks.) */
 const char *const *fe_scan_names(void);
 /* The version of that name, NULL when this machine does not have it; name == NULL: the best. */
 fe_scan_fn fe_scan_get(const char *name);

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 import os
 import threading
 import time
 import weakref
+import zlib
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import numpy as np
 
 from . import scan as _scan
-from ._corpus import ids_in_range
+from ._corpus import encode_word, ids_in_range
 from .cache import CacheDamaged, CacheFile, identity_of, open_cache, write_cache
 from .memory import available, resolve_workers
 from .report import CorpusChangedError, CorpusReport
@@ -73,8 +75,8 @@ class Corpus:
     cache : path or "auto", optional
         None keeps the ids in memory. A path keeps them in a file that is reused by a later call with the same source
         (path, size, modification time) and settings; a stale or damaged one is rewritten, a file that is no cache
-        refused. ``"auto"`` moves them to a temporary file when they outgrow `max_memory`, or two fifths of the memory
-        or address space available.
+        refused. ``"auto"`` moves them to a temporary file (in ``tempfile.gettempdir()``, so TMPDIR chooses the disk)
+        when they outgrow `max_memory`, or two fifths of the memory or address space available at the start.
     max_memory : int, optional
         Bytes the ids may take in memory, with ``cache="auto"``.
     progress : callable, optional
@@ -136,20 +138,11 @@ class Corpus:
         self._stamp: tuple[int, int] | None = None
         self._path: str | None = None
         n_workers = resolve_workers(workers)
-        check_selection(min_count, max_final_vocab, max_vocab_size, trim_rule)
+        cuts = check_selection(min_count, max_final_vocab, max_vocab_size, trim_rule, keep, sorted_vocab)
         if max_memory is not None and (not hasattr(max_memory, "__index__") or max_memory < 0):
             raise ValueError(f"max_memory must be None or a number of bytes, got {max_memory!r}")
         if vocabulary is not None and not len(vocabulary):
             raise ValueError("the given vocabulary is empty")
-        keep = [keep] if isinstance(keep, (str, bytes)) else list(keep)
-        cuts: dict[str, Any] = dict(
-            min_count=min_count,
-            max_final_vocab=max_final_vocab,
-            max_vocab_size=max_vocab_size,
-            trim_rule=trim_rule,
-            keep=keep,
-            sorted_vocab=bool(sorted_vocab),
-        )
         what = plan(source, tokenizer)
         path = None if cache is None or cache == "auto" else os.fsdecode(os.fspath(cache))
         identity = None
@@ -208,7 +201,7 @@ class Corpus:
         else:
             self.num_tokens, self.offsets, crc = backend.finish(blocks, maps, workers)
         self.offsets.setflags(write=False)
-        report = _replace(
+        report = dataclasses.replace(
             report,
             tokens_kept=self.num_tokens,
             sentences_dropped=report.sentences + report.sentences_split - self.num_sentences,
@@ -384,32 +377,18 @@ def scan(
     """
     began = time.perf_counter()
     n_workers = resolve_workers(workers)
-    check_selection(min_count, max_final_vocab, max_vocab_size, trim_rule)
+    cuts = check_selection(min_count, max_final_vocab, max_vocab_size, trim_rule, keep, sorted_vocab)
     what = plan(source, tokenizer)
-    cuts: dict[str, Any] = dict(
-        min_count=min_count,
-        max_final_vocab=max_final_vocab,
-        max_vocab_size=max_vocab_size,
-        trim_rule=trim_rule,
-        keep=keep,
-        sorted_vocab=sorted_vocab,
-    )
     found = _scan.run(
         what, workers=n_workers, store=None, track_first=not sorted_vocab, progress=progress, block=_block
     )
     vocabulary, chosen, to_final = _choose(found, cuts, what)
-    report = _replace(_report(found, to_final), seconds=time.perf_counter() - began)
+    report = dataclasses.replace(_report(found, to_final), seconds=time.perf_counter() - began)
     _log(report, chosen, vocabulary)
     return ScanResult(vocabulary, report)
 
 
 # -- steps of the two above
-
-
-def _replace(report: CorpusReport, **changes: Any) -> CorpusReport:
-    import dataclasses
-
-    return dataclasses.replace(report, **changes)
 
 
 def _memory_share(max_memory: int | None) -> int:
@@ -420,14 +399,7 @@ def _memory_share(max_memory: int | None) -> int:
 
 
 def _identity(what: Plan, cuts: dict[str, Any], vocabulary: Vocabulary | None) -> dict[str, Any] | None:
-    import zlib
-
-    settings = dict(
-        cuts,
-        keep=[
-            k if isinstance(k, int) else k.decode("latin-1") if isinstance(k, bytes) else ascii(k) for k in cuts["keep"]
-        ],
-    )
+    settings = dict(cuts, keep=[encode_word(k).hex() if isinstance(k, (str, bytes)) else int(k) for k in cuts["keep"]])
     if vocabulary is not None:
         columns = (vocabulary.int_keys,) if vocabulary.is_int else (vocabulary.blob, vocabulary.offsets)
         settings = {"vocabulary": [zlib.crc32(np.ascontiguousarray(c).data) for c in (*columns, vocabulary.counts)]}

@@ -175,7 +175,7 @@ def _pieces(words: list[str], size: int | None) -> Iterator[list[str]]:
 def _check_length(value: int | None) -> int | None:
     if value is not None and (isinstance(value, bool) or not hasattr(value, "__index__") or value < 1):
         raise ValueError(f"max_sentence_length must be None or an integer of at least 1, got {value!r}")
-    return value
+    return None if value is None else int(value)
 
 
 class LineSentence:

@@ -21,8 +21,15 @@ class Selection:
     over_max_final_vocab: int = 0  # words left out because of max_final_vocab
 
 
-def check_selection(min_count: Any, max_final_vocab: Any, max_vocab_size: Any, trim_rule: Any) -> None:
-    """Refuses what makes no sense before any work is done."""
+def check_selection(
+    min_count: Any,
+    max_final_vocab: Any = None,
+    max_vocab_size: Any = None,
+    trim_rule: Any = None,
+    keep: Iterable[Word] = (),
+    sorted_vocab: Any = True,
+) -> dict[str, Any]:
+    """The keywords of `select`, checked before any work is done. ``ValueError`` names what makes no sense."""
     if isinstance(min_count, bool) or not hasattr(min_count, "__index__") or min_count < 0:
         raise ValueError(f"min_count must be an integer of at least 0, got {min_count!r}")
     for name, value in (("max_final_vocab", max_final_vocab), ("max_vocab_size", max_vocab_size)):
@@ -30,6 +37,14 @@ def check_selection(min_count: Any, max_final_vocab: Any, max_vocab_size: Any, t
             raise ValueError(f"{name} must be None or an integer of at least 1, got {value!r}")
     if trim_rule is not None and not callable(trim_rule):
         raise ValueError(f"trim_rule must be None or callable(word, count, min_count), got {trim_rule!r}")
+    return {
+        "min_count": int(min_count),
+        "max_final_vocab": None if max_final_vocab is None else int(max_final_vocab),
+        "max_vocab_size": None if max_vocab_size is None else int(max_vocab_size),
+        "trim_rule": trim_rule,
+        "keep": [keep] if isinstance(keep, (str, bytes)) else list(keep),
+        "sorted_vocab": bool(sorted_vocab),
+    }
 
 
 def table_words(table: Table, ids: np.ndarray) -> list[Any]:

@@ -9,6 +9,7 @@ pread and pwrite over it.
 from __future__ import annotations
 
 import os
+import secrets
 import tempfile
 import zlib
 from collections.abc import Callable, Sequence
@@ -162,8 +163,11 @@ class FileStore:
             self.fd = self._file.fileno()
         else:
             folder, name = os.path.split(os.path.abspath(path))
-            self.fd, self.temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
             self._file = None
+            try:  # a file without a name: whatever kills the process, nothing is left behind
+                self.fd = os.open(folder, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+            except (AttributeError, OSError):  # not Linux, or not this file system
+                self.fd, self.temporary = tempfile.mkstemp(prefix=f".{name}.", suffix=".tmp", dir=folder)
 
     def append(self, ids: np.ndarray, expected_more: int = 0) -> int:
         start = self.size
@@ -190,8 +194,9 @@ class FileStore:
 
     def publish(self) -> None:
         """Flushes the file to the disk and gives it its name."""
-        assert self.temporary is not None and self.path is not None
+        assert self.path is not None
         os.fsync(self.fd)
+        folder, name = os.path.split(os.path.abspath(self.path))
         try:
             mode = os.stat(self.path).st_mode & 0o777
         except OSError:
@@ -200,14 +205,26 @@ class FileStore:
             mode = 0o666 & ~mask
         if hasattr(os, "fchmod"):
             os.fchmod(self.fd, mode)
+        if self.temporary is None:
+            self.temporary = self._link(folder, name)
         os.replace(self.temporary, self.path)
         self.temporary = None
         if os.name == "posix":
-            folder = os.open(os.path.dirname(os.path.abspath(self.path)), os.O_RDONLY)
+            fd = os.open(folder, os.O_RDONLY)
             try:
-                os.fsync(folder)
+                os.fsync(fd)
             finally:
-                os.close(folder)
+                os.close(fd)
+
+    def _link(self, folder: str, name: str) -> str:
+        """Gives the nameless file a temporary name."""
+        temporary = f".{name}.{os.getpid()}.{secrets.token_hex(4)}.tmp"
+        directory = os.open(folder, os.O_RDONLY)
+        try:  # with a directory descriptor os.link follows the symbolic link of /proc, without it does not
+            os.link(f"/proc/self/fd/{self.fd}", temporary, dst_dir_fd=directory, follow_symlinks=True)
+        finally:
+            os.close(directory)
+        return os.path.join(folder, temporary)
 
     def detach(self) -> tuple[int, Any]:
         """Hands over the descriptor and, of a temporary file, the object that owns it."""
@@ -242,8 +259,9 @@ class Store:
     def append(self, ids: np.ndarray, expected_more: int = 0) -> int:
         backend = self.backend
         if isinstance(backend, MemoryStore) and self._limit is not None:
-            limit = self._limit() if callable(self._limit) else self._limit
-            if 4 * (backend.size + len(ids)) > limit:
+            if callable(self._limit):
+                self._limit = self._limit()
+            if 4 * (backend.size + len(ids)) > self._limit:
                 self.backend = spilled = FileStore(None)
                 if backend.size:
                     spilled.append(np.frombuffer(memoryview(backend.buffer), np.int32))  # type: ignore[arg-type]
