@@ -68,7 +68,11 @@ def test_native_round_trip(tmp_path, table, counts, mmap):
 def test_rows_round_trip(tmp_path, table, kind):
     words, vectors = table
     if kind == "glove":
-        glove.write(tmp_path / "v", words, vectors)
+        try:
+            glove.write(tmp_path / "v", words, vectors)
+        except FormatError as e:  # such a first word cannot be written without a header
+            assert "compressed file" in str(e) and words[0].encode("utf-8", "surrogateescape")[:1] in b"\x1fB\xfd("
+            return
     else:
         word2vec.write(tmp_path / "v", words, vectors, binary=kind == "bin")
     with warnings.catch_warnings():

@@ -349,11 +349,16 @@ def test_write_checks(tmp_path, kind):
     assert np.array_equal(read_any(tmp_path / "v")[1][1], VECTORS[:2])
 
 
-def test_glove_cannot_begin_with_a_mark(tmp_path):
-    with pytest.raises(FormatError, match="byte order mark"):
-        glove.write(tmp_path / "v", ["\ufeffa"], [[1.0]])
-    word2vec.write(tmp_path / "v", ["\ufeffa"], [[1.0]])
-    assert list(word2vec.read(tmp_path / "v")[0]) == ["\ufeffa"]
+@pytest.mark.parametrize("word", ["\ufeffa", "\udcfd7zXZ\0", "\x1f\udc8b\x08", "BZh91AY&SY", "(\udcb5/\udcfd"])
+def test_glove_cannot_begin_as_another_file_does(tmp_path, word):
+    with pytest.raises(FormatError, match="byte order mark or a compressed file"):
+        glove.write(tmp_path / "v", [word, "x"], [[1.0], [2.0]])
+    glove.write(tmp_path / "v", ["x", word], [[1.0], [2.0]])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert list(glove.read(tmp_path / "v")[0]) == ["x", word]
+        word2vec.write(tmp_path / "v", [word], [[1.0]])
+        assert list(word2vec.read(tmp_path / "v")[0]) == [word]
 
 
 def test_words_is_a_sequence():
