@@ -94,6 +94,11 @@ def add_parser(commands: Any) -> None:
         "--resume", action="store_true", help="finish the interrupted run saved in the output file, with its parameters"
     )
     run.add_argument(
+        "--checkpoint",
+        metavar="FILE",
+        help="save the model there after epochs; may be the output file, from which --resume goes on after a crash",
+    )
+    run.add_argument(
         "--cache", metavar="FILE", help="keep the corpus as ids in FILE, which a later run on the same corpus reuses"
     )
     run.add_argument("--max-memory", metavar="SIZE", type=memory, help="memory for ids and weights, such as 500M or 4G")
@@ -208,6 +213,8 @@ def run_train(args: argparse.Namespace) -> int:
     progress: Any = False if args.quiet else None
     model = resumed(args) if args.resume else Word2Vec(**keywords(args, MODEL + VOCABULARY))  # checks the parameters
     check_output(args.output, args.corpus)
+    if args.checkpoint:
+        check_output(args.checkpoint, args.corpus)
 
     started = time.monotonic()
     say = (lambda text="": None) if args.quiet else note
@@ -225,7 +232,7 @@ def run_train(args: argparse.Namespace) -> int:
                 source if args.resume else None,
                 progress=progress,
                 resume=args.resume,
-                **keywords(args, ("max_seconds",)),
+                **keywords(args, ("max_seconds", "checkpoint")),
             )
         except KeyboardInterrupt as error:
             interrupted = error

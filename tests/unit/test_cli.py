@@ -123,7 +123,7 @@ class TestParser:
             default = signature[dest].default
             if told and default is not None and dest != "shrink_windows":
                 assert float(told) == default, dest
-        assert {*train.MODEL, *train.VOCABULARY, "max_seconds"} == set(dests) - own
+        assert {*train.MODEL, *train.VOCABULARY, "max_seconds", "checkpoint"} == set(dests) - own
 
     def test_words_may_follow_options(self):
         args = make_parser().parse_args(["neighbors", "m", "-k", "3", "one", "-"])
@@ -238,6 +238,14 @@ class TestTrain:
             done = run("train", corpus, "-o", target, "--resume", "--max-seconds", 0.3, "--json")
             assert len(json.loads(done.stdout)["history"]) > 1
             assert "--window" in run("train", corpus, "-o", target, "--resume", "--window", 5, code=1).stderr
+
+    def test_checkpoint_may_be_the_output(self, model, corpus, tmp_path, capsys):
+        target = tmp_path / "m"
+        options = ("--vector-size", 16, "--epochs", 2, "--sg", 1, "--workers", 1, "-q", "--checkpoint", target)
+        assert in_process(capsys, "train", corpus, "-o", target, *options)[0] == 0
+        assert target.read_bytes() == model.read_bytes()
+        code, _, err = in_process(capsys, "train", corpus, "-o", target, "--checkpoint", corpus)
+        assert code == 1 and "the corpus" in err
 
     def test_resume_needs_a_model(self, corpus, tmp_path, capsys):
         code, _, err = in_process(capsys, "train", corpus, "-o", tmp_path / "none", "--resume")
