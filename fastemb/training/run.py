@@ -26,6 +26,7 @@ from fastemb.training.progress import Progress
 
 logger = logging.getLogger("fastemb")
 
+UNSTABLE = 2.0  # times the loss of a model that knows nothing: a loss above this is worth a warning
 WAIT_SECONDS = 0.1  # of the calling thread, between two looks at the clock and the workers
 
 
@@ -83,6 +84,12 @@ class Job(Protocol):
 
     def keep(self) -> None:
         """Remember the weights as the last good state."""
+
+    def advice(self, alpha: float) -> str:
+        """What to change when training is unstable at this learning rate."""
+
+    def hopeless(self) -> float:
+        """Loss per example of a model that knows nothing."""
 
     def restore(self) -> str:
         """Go back to the last good state after a divergence; says what was done, in a sentence."""
@@ -311,6 +318,12 @@ def fit(
         if partial:
             entry["partial"] = True
         history.append(entry)
+        if entry["loss"] > UNSTABLE * job.hopeless():
+            logger.warning(
+                "the loss of epoch %d, %.3g, is far above that of vectors that know nothing, %.3g: "
+                "training is unstable and the vectors are worth nothing; try %s",
+                entry["epoch"], entry["loss"], job.hopeless(), job.advice(entry["alpha"]),
+            )  # fmt: skip
 
     before, began, inside = job.tally(), started, False
     try:
@@ -388,10 +401,9 @@ def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
 
 def _divergence(job: Job, epoch: int, position: int, cause: BaseException) -> FloatingPointError:
     alpha, kept = job.rate(epoch, position), job.restore()
-    advice = min(alpha / 4, 0.05)
     error = FloatingPointError(
         f"training diverged (NaN or infinity) in epoch {epoch + 1} after {epoch * job.tokens + position} words "
-        f"at alpha {alpha:g}: try alpha <= {advice:.2g}, or cbow_mean=1 or a smaller window; {kept}"
+        f"at alpha {alpha:g}: try {job.advice(alpha)}; {kept}"
     )
     error.__cause__ = cause.__cause__
     return error

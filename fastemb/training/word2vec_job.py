@@ -6,6 +6,7 @@ so there are two trainers over the same input rows, and a worker lets them take 
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Sequence
 from typing import Any
@@ -184,6 +185,18 @@ class Word2VecJob:
         return not any(table.any() for table in outputs) and weights.is_initial(
             self.tables[0][:, :dim], self.config.seed
         )
+
+    def advice(self, alpha: float) -> str:
+        advice = f"alpha <= {min(alpha / 4, 0.05):.2g}"
+        if self.config.sg or self.config.cbow_mean:
+            return advice
+        return advice + ", or cbow_mean=1, or a smaller window"
+
+    def hopeless(self) -> float:
+        coins = 1.0 + self.config.negative if self.config.negative else 0.0  # yes-or-no questions of an example
+        if self.huffman is not None:
+            coins += float(np.average(self.huffman.depth, weights=np.maximum(self.counts, 1)))
+        return coins * math.log(2)
 
     def restore(self) -> str:
         dim = self.config.vector_size

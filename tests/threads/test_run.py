@@ -151,6 +151,12 @@ class Toy:
     def keep(self):
         self.kept.append(self.total.words)
 
+    def advice(self, alpha):
+        return f"alpha <= {alpha / 4:g}"
+
+    def hopeless(self):
+        return 4.0
+
     def restore(self):
         return "restored"
 

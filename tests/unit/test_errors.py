@@ -179,6 +179,16 @@ def test_divergence_says_where_and_keeps_the_last_good_weights(text, workers):
     assert np.isfinite(model.wv.vectors).all()
 
 
+@pytest.mark.parametrize("objective", [dict(), dict(loss="hs"), dict(hs=1)], ids=["ns", "hs", "both"])
+def test_finite_nonsense_is_warned_of(text, caplog, monkeypatch, objective):
+    with caplog.at_level(logging.WARNING, logger="fastemb"):
+        Word2Vec(text, **SMALL, **objective)
+        assert not caplog.records
+        monkeypatch.setattr("fastemb.training.run.UNSTABLE", 0.5)  # as if the loss were four times as high
+        Word2Vec(text, cbow_mean=0, **SMALL, **objective)
+    assert "unstable" in caplog.text and "cbow_mean=1" in caplog.text
+
+
 def diverge_in_epoch_two(monkeypatch, words):
     """Make the third look at the weights find something, as if they had diverged by then."""
     from fastemb.training.word2vec_job import Word2VecJob
