@@ -139,23 +139,29 @@ class _Length:
 
 
 class Crew:
-    """The worker threads and their bounded queue; the first error of any thread."""
+    """The worker threads and their bounded queue; the first error of any thread.
+
+    A worker's thread starts when a task finds no idle one, so a small corpus costs one thread.
+    """
 
     def __init__(self, workers: list[Worker], collector: Collector) -> None:
         self.collector = collector
         self.workers = workers
         self._tasks: deque[Task] = deque()
         self._capacity = 2 * len(workers) + 2
-        self._changed = threading.Condition()
+        self._changed = threading.Condition(threading.RLock())
+        self._idle = self._hired = 0
         self._closed = False
         self._stop = False
         self.error: BaseException | None = None
         self.threads: list[threading.Thread] = []
 
-    def start(self, target: Callable[..., None], *args: Any) -> None:
+    def start(self, target: Callable[..., None], *args: Any) -> threading.Thread:
         thread = threading.Thread(target=self._guard, args=(target, *args), name="fastemb-corpus", daemon=True)
-        self.threads.append(thread)
-        thread.start()
+        with self._changed:
+            self.threads.append(thread)
+            thread.start()
+        return thread
 
     def _guard(self, target: Callable[..., None], *args: Any) -> None:
         try:
@@ -198,6 +204,9 @@ class Crew:
                 ):
                     self._tasks.append(task)
                     self._changed.notify_all()
+                    if self._idle < len(self._tasks) and self._hired < len(self.workers):
+                        self.start(self._work, self.workers[self._hired])
+                        self._hired += 1
                     return
                 self._changed.wait(0.1)
             if main:
@@ -209,13 +218,15 @@ class Crew:
                 self.check()
                 if self._closed:
                     return None
+                self._idle += 1
                 self._changed.wait(0.5)
+                self._idle -= 1
             self.check()
             task = self._tasks.popleft()
             self._changed.notify_all()
             return task
 
-    def work(self, worker: Worker) -> None:
+    def _work(self, worker: Worker) -> None:
         while (task := self.take()) is not None:
             self.collector.commit(task.key, task.encode(worker))
             with self._changed:

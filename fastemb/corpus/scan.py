@@ -114,10 +114,9 @@ def _read_compressed(crew: Crew, files: deque[tuple[int, File]], block: int) -> 
 def _feed_files(crew: Crew, plan: FilePlan, block: int) -> None:
     collector = crew.collector
     compressed = deque((i, f) for i, f in enumerate(plan.files) if f.compression and not f.stream)
-    readers = min(len(compressed), max(1, len(crew.workers)))
-    before = len(crew.threads)
-    for _ in range(readers):
-        crew.start(_read_compressed, crew, compressed, block)
+    readers = [
+        crew.start(_read_compressed, crew, compressed, block) for _ in range(min(len(compressed), len(crew.workers)))
+    ]
     for index, file in enumerate(plan.files):
         if file.stream:
             if file.path == "-":
@@ -129,7 +128,7 @@ def _feed_files(crew: Crew, plan: FilePlan, block: int) -> None:
             collector.file_done(index, -(-file.size // block))
             for b, lo in enumerate(range(0, file.size, block)):
                 crew.put(Range((index, b), file, lo, min(lo + block, file.size)))
-    crew.join(crew.threads[before:])
+    crew.join(readers)
 
 
 def _feed_sentences(crew: Crew, plan: SentencePlan, block: int) -> None:
@@ -226,9 +225,6 @@ def run(
     collector = Collector(store, max_length, total, progress)
     crew = Crew([Worker(i, first=track_first, lines=lines, version=version) for i in range(workers)], collector)
     try:
-        for worker in crew.workers:
-            crew.start(crew.work, worker)
-        crew_threads = list(crew.threads)
         if isinstance(plan, FilePlan):
             _feed_files(crew, plan, block)
         elif isinstance(plan, StreamPlan):
@@ -238,7 +234,7 @@ def run(
         else:
             _feed_arrays(crew, plan, block)
         crew.close()
-        crew.join(crew_threads)
+        crew.join(crew.threads)
     except Stopped:
         pass
     except BaseException:
