@@ -402,8 +402,8 @@ def write_rows(
     first = Words(blob, offsets).bytes_of(0)
     if not header and (first.startswith(b"\xef\xbb\xbf") or _MAGIC.match(first)):
         raise FormatError(
-            f"the first word, {first!r}, begins as a byte order mark or a compressed file does, and readers of a format "
-            "without header would take it for that; reorder the words or save in the native format",
+            f"the first word, {first!r}, begins as a byte order mark or a compressed file does, and readers of a "
+            "format without header would take it for that; reorder the words or save in the native format",
             path=path,
             row=1,
         )
