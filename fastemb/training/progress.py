@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 logger = logging.getLogger("fastemb")
@@ -147,28 +148,35 @@ class Progress:
             self.emit.close()
 
 
-def scan_progress(target: Any) -> Callable[[dict[str, Any]], None] | None:
-    """What :class:`fastemb.Corpus` takes as `progress`, for what :class:`Progress` takes."""
-    if callable(target):
-        return target
-    if target is False:
-        return None
+@contextmanager
+def scan_progress(target: Any) -> Iterator[Callable[[dict[str, Any]], None] | None]:
+    """What :class:`fastemb.Corpus` takes as `progress`, for what :class:`Progress` takes; ends its line at the end."""
+    if callable(target) or target is False:
+        yield target or None
+        return
     line = bool(target) or (sys.stderr is not None and sys.stderr.isatty())
-    due = time.monotonic() + (LINE_SECONDS if line else LOG_SECONDS)
+    interval = LINE_SECONDS if line else LOG_SECONDS
+    due, width = time.monotonic() + interval, 0
 
     def report(found: dict[str, Any]) -> None:
-        nonlocal due
-        now = time.monotonic()
-        if now < due:
+        nonlocal due, width
+        if time.monotonic() < due:
             return
-        due = now + (LINE_SECONDS if line else LOG_SECONDS)
+        due = time.monotonic() + interval
         total, done = found.get("total_bytes"), found.get("bytes") or 0
-        text = f"{_count(found['tokens'])} words, {_count(found['words_per_s'])} words/s"
-        if line:
-            share = f"{100 * done / total:3.0f}%, " if total else ""
-            sys.stderr.write(f"\rscan  {share}{text}   ")  # gone over by the line of the training that follows
-            sys.stderr.flush()
-        else:
+        share = f"{100 * done / total:3.0f}%, " if total else ""
+        text = f"{share}{_count(found['tokens'])} words, {_count(found['words_per_s'])} words/s"
+        if not line:
             logger.info("scan: %s", text)
+            return
+        text = f"scan  {text}"
+        sys.stderr.write("\r" + text.ljust(width))
+        sys.stderr.flush()
+        width = max(width, len(text))
 
-    return report
+    try:
+        yield report
+    finally:
+        if width:  # the line of the training follows
+            sys.stderr.write("\r" + " " * width + "\r")
+            sys.stderr.flush()

@@ -140,20 +140,21 @@ class ModelState:
         return self._vocabulary
 
     def _encode(self, data: Any, known: Vocabulary | None, trim_rule: Any, progress: Any) -> Corpus:
-        return Corpus(
-            data,
-            min_count=self.min_count,
-            max_final_vocab=self.max_final_vocab,
-            max_vocab_size=self.max_vocab_size,
-            trim_rule=trim_rule,
-            keep=(*self._keep, *known.words) if known is not None else self._keep,
-            sorted_vocab=bool(self.sorted_vocab),
-            tokenizer=self._tokenizer,
-            workers=self.workers,
-            cache=self._cache,
-            max_memory=self._max_memory_of_ids(),
-            progress=scan_progress(self._progress if progress is None else progress),
-        )
+        with scan_progress(self._progress if progress is None else progress) as report:
+            return Corpus(
+                data,
+                min_count=self.min_count,
+                max_final_vocab=self.max_final_vocab,
+                max_vocab_size=self.max_vocab_size,
+                trim_rule=trim_rule,
+                keep=(*self._keep, *known.words) if known is not None else self._keep,
+                sorted_vocab=bool(self.sorted_vocab),
+                tokenizer=self._tokenizer,
+                workers=self.workers,
+                cache=self._cache,
+                max_memory=self._max_memory_of_ids(),
+                progress=report,
+            )
 
     def _adopt(self, data: Any, known: Vocabulary | None) -> Corpus | None:
         """A Corpus that was made outside, with the vocabulary it has."""
@@ -176,17 +177,17 @@ class ModelState:
         elif self._encoded is not None and self._encoded.matches(data):
             corpus = self._encoded.corpus
         else:
-            if self._encoded is not None and not self._encoded.one_shot:
-                self._encoded = None
-            corpus = Corpus(
-                data,
-                vocabulary=vocabulary,
-                tokenizer=self._tokenizer,
-                workers=self.workers,
-                cache=self._cache,
-                max_memory=self._max_memory_of_ids(),
-                progress=scan_progress(progress),
-            )
+            self._encoded = None  # its memory goes before the new one's comes
+            with scan_progress(progress) as report:
+                corpus = Corpus(
+                    data,
+                    vocabulary=vocabulary,
+                    tokenizer=self._tokenizer,
+                    workers=self.workers,
+                    cache=self._cache,
+                    max_memory=self._max_memory_of_ids(),
+                    progress=report,
+                )
             self._encoded = source.Encoded(data, corpus)
         if not corpus.num_tokens:
             raise ValueError(
