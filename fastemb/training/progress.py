@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -61,12 +62,12 @@ class Meter:
 
 
 def describe(report: dict[str, Any]) -> str:
-    """One line for a report of :class:`Meter`."""
+    """The figures of a report of :class:`Meter`, short enough for a terminal of 80 columns with a bar."""
     loss = "" if report["loss"] is None else f", loss {report['loss']:.4f}"
-    return (
-        f"epoch {report['epoch']}/{report['epochs']}, {_count(report['words_per_s'])} words/s, "
-        f"alpha {report['alpha']:.5f}{loss}, ETA {_clock(report['eta'])}"
-    )
+    return f"{_count(report['words_per_s'])} words/s, alpha {report['alpha']:.4f}{loss}, ETA {_clock(report['eta'])}"
+
+
+BAR = "{desc} {percentage:3.0f}%|{bar:10}| "
 
 
 class _Line:
@@ -76,25 +77,23 @@ class _Line:
         from tqdm import tqdm
 
         line = type("Line", (tqdm,), {"monitor_interval": 0})
+        size = shutil.get_terminal_size()  # 80 x 24 where a terminal does not tell; tqdm then writes nothing at all
         self.bar = line(
-            total=total,
-            file=sys.stderr,
-            leave=True,
-            dynamic_ncols=True,
-            bar_format="{desc} {percentage:3.0f}%|{bar:20}| {postfix}",
+            total=total, desc=phase, file=sys.stderr, bar_format=BAR, ncols=size.columns - 1, nrows=size.lines
         )
-        self.bar.set_description_str(phase, refresh=False)
 
     def __call__(self, report: dict[str, Any]) -> None:
         self.bar.n = report["done"]
-        self.bar.set_postfix_str(describe(report), refresh=True)
+        self.bar.bar_format = BAR + describe(report)  # a postfix would begin with a comma
+        self.bar.refresh()
 
     def close(self) -> None:
         self.bar.close()
 
 
 def _log(report: dict[str, Any]) -> None:
-    logger.info("%s %.1f %%: %s", report["phase"], 100 * report["fraction"], describe(report))
+    where = (report["phase"], 100 * report["fraction"], report["epoch"], report["epochs"])
+    logger.info("%s %.1f %%: epoch %d of %d, %s", *where, describe(report))
 
 
 class Progress:
