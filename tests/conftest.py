@@ -1,6 +1,7 @@
 """Fixtures shared by every test: where the real data is, and small text that needs none."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -20,3 +21,10 @@ def shared_data(data_dir: Path) -> Path:
     if not data_dir.is_dir():
         pytest.skip(f"needs the data sets of {data_dir} (set FASTEMB_DATA to the folder that holds them)")
     return data_dir
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _ctrl_c_is_heard():
+    """A job in the background (``nohup``, many CI runners) inherits an ignored SIGINT, and tests that send one would wait."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
