@@ -25,6 +25,6 @@ def shared_data(data_dir: Path) -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def _ctrl_c_is_heard():
-    """A job in the background (``nohup``, many CI runners) inherits an ignored SIGINT, and tests that send one would wait."""
+    """Jobs in the background (``nohup``, some CI runners) inherit an ignored SIGINT; tests that send one would wait."""
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
