@@ -80,9 +80,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         code = int(args.run(args) or 0)
         sys.stdout.flush()
         return code
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as error:
         print(f"fastemb {args.command}: interrupted", file=sys.stderr)
-        return 130
+        return getattr(error, "exit_code", 130)
     except BrokenPipeError:
         # whoever reads stdout has seen enough; point it elsewhere so that the interpreter's last flush has no complaint
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -195,6 +195,8 @@ def _files_of(source: str) -> list[str]:
 class Terminated(KeyboardInterrupt):
     """SIGTERM, treated like Ctrl-C: the model is saved."""
 
+    exit_code = 143
+
 
 def _terminate(signum: int, frame: Any) -> None:
     raise Terminated
@@ -204,7 +206,7 @@ def run_train(args: argparse.Namespace) -> int:
     """``fastemb train``."""
     from fastemb import Word2Vec
 
-    wanted = format_of(args.output, args.format)
+    wanted = "native" if args.resume and args.format is None else format_of(args.output, args.format)
     if args.output == "-" and wanted in ("native", "word2vec") and sys.stdout.isatty():
         raise CommandError(
             f"a terminal cannot show the format {wanted}: redirect stdout, or add --format word2vec-text"
@@ -225,6 +227,7 @@ def run_train(args: argparse.Namespace) -> int:
             model.build_vocab(source, progress=progress)
             say(f"vocabulary: {len(model.wv):,} words")
         scanned = time.monotonic()
+        before = sum(epoch["words"] for epoch in model.history)
         if args.output != "-":
             check_output(args.output, args.corpus, estimate(model, wanted))
         try:
@@ -241,8 +244,22 @@ def run_train(args: argparse.Namespace) -> int:
     finally:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
-    summary = summarise(model, args.output, wanted, scanned - started, trained - scanned, time.monotonic() - started)
-    summary["interrupted"] = interrupted is not None
+    history = list(model.history)
+    words = sum(epoch["words"] for epoch in history) - before  # a resumed run had some
+    summary = {
+        "vocabulary": len(model.wv),
+        "vector_size": model.vector_size,
+        "words": words,
+        "scan_seconds": scanned - started,
+        "train_seconds": trained - scanned,
+        "seconds": time.monotonic() - started,
+        "words_per_s": words / max(trained - scanned, 1e-9),
+        "history": history,
+        "output": args.output,
+        "format": wanted,
+        "bytes": os.path.getsize(args.output) if args.output != "-" else None,
+        "interrupted": interrupted is not None,
+    }
     if args.json and args.output != "-":
         write_json(summary)
     for line in summary_lines(summary):
@@ -250,7 +267,7 @@ def run_train(args: argparse.Namespace) -> int:
     if interrupted is not None:
         where = "stdout" if args.output == "-" else args.output
         note(f"fastemb train: interrupted; the model as trained so far is saved to {where}")
-        return 143 if isinstance(interrupted, Terminated) else 130
+        return getattr(interrupted, "exit_code", 130)
     return 0
 
 
@@ -274,7 +291,7 @@ def resumed(args: argparse.Namespace) -> Any:
 def estimate(model: Any, wanted: str) -> int:
     """Bytes that saving `model` will need, roughly."""
     words, dim = len(model.wv), model.vector_size
-    matrices = 2 if wanted == "native" else 1
+    matrices = 1 + bool(model.hs) + bool(model.negative) if wanted == "native" else 1
     return words * dim * (12 if wanted in ("word2vec-text", "glove") else 4 * matrices) + 24 * words
 
 
@@ -297,25 +314,6 @@ def save(model: Any, path: str, wanted: str) -> None:
     finally:
         if path == "-":
             os.unlink(target)
-
-
-def summarise(model: Any, path: str, wanted: str, scan: float, train: float, whole: float) -> dict[str, Any]:
-    """What ``--json`` prints."""
-    history = list(model.history)
-    words = sum(epoch["words"] for epoch in history)
-    return {
-        "vocabulary": len(model.wv),
-        "vector_size": model.vector_size,
-        "words": words,
-        "scan_seconds": scan,
-        "train_seconds": train,
-        "seconds": whole,
-        "words_per_s": words / train if train else 0.0,
-        "history": history,
-        "output": path,
-        "format": wanted,
-        "bytes": os.path.getsize(path) if path != "-" else None,
-    }
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:
