@@ -18,7 +18,7 @@
  *    (quality measured on real text: benchmarks/NOTES.md). A word that stands twice in the window is two inputs, updated
  *    one after the other.
  *
- * B. Tiles. Logits: 4 inputs x 3 outputs (4 x 4 with 32 registers) at a time, then one transposed reduction. Update: for each
+ * B. Tiles. Logits: 4 (the last: 2) inputs x 3 outputs (x 4 with 32 registers) at a time, then one transposed reduction. Update: for each
  *    FE_VW-wide slice, up to FE_TILE output slices and their changes stay in registers while the inputs pass by; each input
  *    slice is loaded and stored once. More outputs take several passes and keep the inputs' change in a buffer meanwhile.
  *    Cells are stored output by output, FE_LANES inputs each, so that weights and sigmoids are plain vector arithmetic.
@@ -47,7 +47,6 @@
 #define FE_TILE 12
 #define FE_TILE_LOGITS 4
 #endif
-#define FE_SLICES (FE_LANES / FE_VW) /* vectors a column of cells */
 
 /* ---- A, B: the block -------------------------------------------------------------------------------------------------- */
 
@@ -57,80 +56,110 @@ typedef struct {
     int m, n, locked;
     float *const *outputs;       /* N rows */
     int64_t width, stride;       /* floats a row that matter, a multiple of FE_VW; floats from row to row */
-    float *cells;                /* (N, FE_LANES) logits, then gradients */
+    int lanes;                   /* 4, 8 or FE_LANES, at least M: how wide a column of logits and weights is */
+    float *logits, *right, *wrong; /* (N, lanes), closely packed: x, p, q; what pads the last vector weighs nothing */
+    float *cells;                /* (N, FE_LANES) gradients */
     float *change;               /* (FE_LANES, stride) the inputs' change, where it is buffered */
     const float *ahead[FE_AHEAD]; /* rows to fetch meanwhile */
     int ahead_count;
 } fe_block;
 
-FE_INLINE void logits_tile(const fe_block *b, int m0, int n0, const int nt) {
-    float *const *h = b->inputs + m0;
+/* mt inputs x nt outputs; sums[n * mt + m]. */
+FE_INLINE void logits_tile(const fe_block *b, int m0, int n0, const int mt, const int nt) {
     float *const *o = b->outputs + n0;
-    const float *h0 = h[0], *h1 = h[1], *h2 = h[2], *h3 = h[3];
+    const float *h[4];
     vf acc[4 * FE_TILE_LOGITS];
+#pragma GCC unroll 4
+    for (int m = 0; m < mt; m++) h[m] = b->inputs[m0 + m];
 #pragma GCC unroll 16
-    for (int i = 0; i < 4 * nt; i++) acc[i] = vf_zero();
+    for (int i = 0; i < mt * nt; i++) acc[i] = vf_zero();
     for (int64_t v = 0; v < b->width; v += FE_VW) {
-        vf a0 = vf_load(h0 + v), a1 = vf_load(h1 + v), a2 = vf_load(h2 + v), a3 = vf_load(h3 + v);
+        vf a[4];
+#pragma GCC unroll 4
+        for (int m = 0; m < mt; m++) a[m] = vf_load(h[m] + v);
 #pragma GCC unroll 4
         for (int n = 0; n < nt; n++) {
             vf y = vf_load(o[n] + v);
-            acc[4 * n] += a0 * y;
-            acc[4 * n + 1] += a1 * y;
-            acc[4 * n + 2] += a2 * y;
-            acc[4 * n + 3] += a3 * y;
+#pragma GCC unroll 4
+            for (int m = 0; m < mt; m++) acc[n * mt + m] += a[m] * y;
         }
     }
+    if (mt == 4 && b->lanes == 4) { /* already in place; what is written past the tile is overwritten or padding */
+        vf_reduce(acc, mt * nt, b->logits + n0 * 4);
+        return;
+    }
     float sums[16 + FE_VW];
-    vf_reduce(acc, 4 * nt, sums);
+    vf_reduce(acc, mt * nt, sums);
 #pragma GCC unroll 4
-    for (int n = 0; n < nt; n++) memcpy(b->cells + (n0 + n) * FE_LANES + m0, sums + 4 * n, 4 * sizeof(float));
+    for (int n = 0; n < nt; n++)
+        memcpy(b->logits + (n0 + n) * b->lanes + m0, sums + n * mt, (size_t)mt * sizeof(float));
+}
+
+FE_INLINE void logits_rows(const fe_block *b, int n0, const int nt) {
+    int m0 = 0;
+    for (; m0 + 2 < b->m; m0 += 4) logits_tile(b, m0, n0, 4, nt); /* three left: a padded tile of four beats two of two */
+    if (m0 < b->m) logits_tile(b, m0, n0, 2, nt);
 }
 
 FE_INLINE void logits(const fe_block *b) {
     for (int n0 = 0; n0 < b->n;) {
         int left = b->n - n0, tiles = (left + FE_TILE_LOGITS - 1) / FE_TILE_LOGITS, nt = (left + tiles - 1) / tiles;
-        for (int m0 = 0; m0 < b->m; m0 += 4) {
-            switch (nt) {
-                case 1: logits_tile(b, m0, n0, 1); break;
-                case 2: logits_tile(b, m0, n0, 2); break;
-                case 3: logits_tile(b, m0, n0, 3); break;
+        switch (nt) {
+            case 1: logits_rows(b, n0, 1); break;
+            case 2: logits_rows(b, n0, 2); break;
+            case 3: logits_rows(b, n0, 3); break;
 #if FE_TILE_LOGITS > 3
-                default: logits_tile(b, m0, n0, 4); break;
+            default: logits_rows(b, n0, 4); break;
 #endif
-            }
         }
         n0 += nt;
     }
 }
 
-/* Logits to gradients: right (N, FE_LANES) holds p, covered (FE_LANES) holds c, q = wrong[n] * (c - p). Returns the loss. */
-FE_INLINE float gradients(const fe_block *b, const float *right, const float *covered, const float *wrong, float alpha) {
+/* Logits to gradients, from packed columns to columns of FE_LANES. Returns the loss. */
+FE_INLINE float gradients(const fe_block *b, float alpha) {
     vf loss = vf_zero();
-    const int slices = FE_SLICES == 1 ? 1 : (b->m + FE_VW - 1) / FE_VW;
-    for (int n = 0; n < b->n; n++) {
-        for (int k = 0; k < slices; k++) {
-            int at = n * FE_LANES + k * FE_VW;
-            vf p = vf_load(right + at), q = (vf_load(covered + k * FE_VW) - p) * wrong[n];
-            vf x = vf_clamp(vf_load(b->cells + at), 30.0f); /* beyond it the gradient is below 1e-13 */
-            vf e = vf_exp(vf_zero() - x) + 1.0f, both = p + q;
-            vf_store(b->cells + at, (p - both * vf_reciprocal(e)) * alpha);
-            loss += both * vf_log(e) + q * x; /* -log s = log(1 + exp(-x));  -log(1 - s) = x + log(1 + exp(-x)) */
+    const int count = b->n * b->lanes;
+    for (int at = 0; at < count; at += FE_VW) {
+        vf p = vf_load(b->right + at), q = vf_load(b->wrong + at), both = p + q;
+        vf x = vf_clamp(vf_load(b->logits + at), 30.0f); /* beyond it the gradient is below 1e-13 */
+        vf e = vf_exp(vf_zero() - x) + 1.0f;
+        vf g = (p - both * vf_reciprocal(e)) * alpha;
+        loss += both * vf_log(e) + q * x; /* -log s = log(1 + exp(-x));  -log(1 - s) = x + log(1 + exp(-x)) */
+#if FE_VW > 4
+        if (b->lanes == FE_LANES) {
+            vf_store(b->cells + at, g);
+        } else if (b->lanes == 8 || FE_VW == 8) {
+            float out[FE_VW];
+            vf_store(out, g);
+            const int lanes = b->lanes, columns = FE_VW / lanes;
+            for (int i = 0; i < columns; i++)
+                for (int k = 0; k < lanes; k += 4)
+                    memcpy(b->cells + (at / lanes + i) * FE_LANES + k, out + i * lanes + k, 4 * sizeof(float));
+        } else {
+            float out[FE_VW];
+            vf_store(out, g);
+#pragma GCC unroll 4
+            for (int i = 0; i < FE_VW / 4; i++)
+                memcpy(b->cells + (at / 4 + i) * FE_LANES, out + 4 * i, 4 * sizeof(float));
         }
+#else
+        vf_store(b->cells + at / b->lanes * FE_LANES + at % b->lanes, g);
+#endif
     }
     return vf_sum(loss);
 }
 
-enum { FE_ONLY, FE_FIRST, FE_MIDDLE, FE_LAST };
+enum { FE_ONLY, FE_ONLY_LOCKED, FE_FIRST, FE_MIDDLE, FE_LAST };
 
 /* Updates outputs n0 .. n0 + nt. The inputs' change goes to the inputs when this is the only or the last pass, else into the
  * buffer; CBOW has no last pass, its change stays there (the inputs are hidden vectors that nobody keeps). */
 FE_INLINE void update_tile(const fe_block *b, int n0, const int pass, const int nt) {
     float *const *o = b->outputs + n0;
     const float *cells = b->cells + n0 * FE_LANES;
-    const int fetch = pass == FE_ONLY || pass == FE_FIRST ? b->ahead_count : 0;
+    const int fetch = pass <= FE_FIRST ? b->ahead_count : 0;
     const int load_change = pass == FE_MIDDLE || pass == FE_LAST;
-    const int store_change = pass != FE_ONLY && pass != FE_LAST;
+    const int store_change = pass == FE_FIRST || pass == FE_MIDDLE;
     for (int64_t v = 0; v < b->width; v += FE_VW) {
         vf row[FE_TILE], delta[FE_TILE];
 #pragma GCC unroll 12
@@ -143,17 +172,18 @@ FE_INLINE void update_tile(const fe_block *b, int n0, const int pass, const int 
         for (int m = 0; m < b->m; m++) {
             const float *g = cells + m;
             vf h = vf_load(b->inputs[m] + v);
-            vf half[2] = {row[0] * g[0], vf_zero()}; /* two sums: half the latency */
-            delta[0] += h * g[0];
+            vf half[2] = {pass == FE_ONLY ? h : vf_zero(), vf_zero()}; /* two sums: half the latency */
 #pragma GCC unroll 12
-            for (int n = 1; n < nt; n++) {
+            for (int n = 0; n < nt; n++) {
                 half[n & 1] += row[n] * g[n * FE_LANES];
                 delta[n] += h * g[n * FE_LANES];
             }
             vf dh = half[0] + half[1];
             float *buffer = b->change + m * b->stride + v;
             if (load_change) dh += vf_load(buffer);
-            if (store_change)
+            if (pass == FE_ONLY)
+                vf_store(b->inputs[m] + v, dh); /* h is in it */
+            else if (store_change)
                 vf_store(buffer, dh);
             else if (b->locked)
                 vf_store(b->inputs[m] + v, h + dh * b->factor[m]);
@@ -188,7 +218,10 @@ FE_INLINE void update_pass(const fe_block *b, int n0, int nt, const int pass) {
 
 FE_INLINE void update(const fe_block *b, int keep_change) {
     if (b->n <= FE_TILE && !keep_change) { /* nearly every block */
-        update_pass(b, 0, b->n, FE_ONLY);
+        if (b->locked)
+            update_pass(b, 0, b->n, FE_ONLY_LOCKED);
+        else
+            update_pass(b, 0, b->n, FE_ONLY);
         return;
     }
     for (int n0 = 0; n0 < b->n;) {
@@ -204,13 +237,18 @@ FE_INLINE void update(const fe_block *b, int keep_change) {
 }
 
 /* One block: logits, gradients, updates. Not inlined: four callers would be four copies of every tile. */
-static FE_NOINLINE float train_block(fe_block *b, const float *right, const float *covered, const float *wrong, float alpha,
-                                     int keep_change) {
+static FE_NOINLINE float train_block(fe_block *b, float alpha, int keep_change) {
     for (int m = b->m; m % 4 != 0; m++) b->inputs[m] = b->inputs[0];
     logits(b);
-    float loss = gradients(b, right, covered, wrong, alpha);
+    float loss = gradients(b, alpha);
     update(b, keep_change);
     return loss;
+}
+
+/* Zeroes what pads the last vector of the packed weights. */
+FE_INLINE void pad_weights(const fe_block *b) {
+    for (int i = b->n * b->lanes; i % FE_VW != 0; i += 4)
+        for (int k = 0; k < 4; k++) b->right[i + k] = b->wrong[i + k] = 0.0f;
 }
 
 /* ---- D: batches -------------------------------------------------------------------------------------------------------- */
@@ -343,9 +381,16 @@ FE_INLINE void draw_group(const fe_train_job *job, const fe_worker *w, uint64_t 
     group->columns = n;
 }
 
-/* Fetches the alias table's entries for the group that will start at centre c: the table outgrows the L2 cache together with
- * the rows, and five exposed misses a group cost a tenth of the run. */
-FE_INLINE void fetch_draws(const fe_train_job *job, const fe_worker *w, uint64_t epoch_key, int64_t c) {
+/* Fetches what draw_group will read for the group that starts at centre c, the alias table's entries or the path: the tables
+ * outgrow the L2 cache together with the rows, and exposed misses here cost a tenth of the run. */
+FE_INLINE void fetch_draws(const fe_train_job *job, const fe_worker *w, uint64_t epoch_key, int64_t c, const int loss) {
+    if (loss == FE_HIERARCHICAL) {
+        int64_t from = job->hs_offsets[w->token[w->at[c]]];
+        FE_PREFETCH(job->hs_points + from);
+        FE_PREFETCH(job->hs_points + from + 15);
+        FE_PREFETCH(job->hs_codes + from);
+        return;
+    }
     const uint64_t key = fe_centre_key(epoch_key, (uint64_t)w->position[c]);
     for (int32_t j = 0; j < job->draws; j++) {
         uint64_t bits = fe_mix64(key + (uint64_t)(j + 1) * FE_SILVER);
@@ -366,34 +411,47 @@ FE_INLINE void fetch_group(const fe_train_job *job, const fe_worker *w, const fe
     b->ahead_count = n;
 }
 
-/* Right answers and coverage of the lanes whose tokens stand at where[0 .. m] (skip-gram). */
-FE_INLINE void weigh_lanes(const fe_worker *w, const fe_group *group, const int32_t *where, int m, float *right, float *covered,
-                           const int loss) {
-    for (int k = 0; k < FE_SLICES; k++) {
-        vi lane = vi_load(where + k * FE_VW), live = vi_load(fe_lane_numbers + k * FE_VW) < m;
+/* Weights of a skip-gram block with negative sampling; input m's token stands at where[m], -1 past the last. */
+FE_INLINE void weigh_shared(const fe_worker *w, const fe_group *group, const int32_t *where, fe_block *b) {
+    b->lanes = FE_LANES;
+    for (int k = 0; k < FE_LANES; k += FE_VW) {
+        vi token = vi_load(where + k);
         vf cover = vf_zero();
-        if (loss == FE_NEGATIVE)
-            for (int n = 0; n < group->columns; n++) vf_store(right + n * FE_LANES + k * FE_VW, vf_zero());
+        for (int n = 0; n < group->columns; n++) vf_store(b->right + n * FE_LANES + k, vf_zero());
         for (int t = 0; t < group->size; t++) {
             const int64_t c = group->first + t;
-            vi in = (lane >= w->lo[c]) & (lane <= w->hi[c]) & (lane != w->at[c]) & live;
+            vi in = (token >= w->lo[c]) & (token <= w->hi[c]) & (token != w->at[c]);
+#if FE_VW == 1
+            in = -in;
+#endif
             vf one = vf_from_bits(in & vf_bits(vf_zero() + 1.0f));
+            float *column = b->right + group->column_of[t] * FE_LANES + k;
             cover += one;
-            if (loss == FE_NEGATIVE) {
-                float *column = right + group->column_of[t] * FE_LANES + k * FE_VW;
-                vf_store(column, vf_load(column) + one);
-            }
+            vf_store(column, vf_load(column) + one);
         }
-        vf_store(covered + k * FE_VW, cover);
-        if (loss == FE_HIERARCHICAL)
-            for (int n = 0; n < group->columns; n++)
-                vf_store(right + n * FE_LANES + k * FE_VW, cover * group->labels[n]);
+        for (int n = 0; n < group->columns; n++)
+            vf_store(b->wrong + n * FE_LANES + k, (cover - vf_load(b->right + n * FE_LANES + k)) * group->wrong[n]);
     }
+}
+
+/* Weights where every input takes part in every column with the column's label: hierarchical softmax. */
+FE_INLINE void weigh_path(const fe_group *group, fe_block *b) {
+    const int lanes = b->lanes = b->m <= 4 ? 4 : b->m <= 8 ? 8 : FE_LANES;
+    FE_ALIGN64 float live[FE_LANES];
+    for (int m = 0; m < FE_LANES; m++) live[m] = m < b->m ? 1.0f : 0.0f;
+    for (int n = 0; n < group->columns; n++) {
+        const float label = group->labels[n];
+        for (int k = 0; k < lanes; k += 4) {
+            float *p = b->right + n * lanes + k, *q = b->wrong + n * lanes + k;
+            for (int i = 0; i < 4; i++) p[i] = live[k + i] * label;
+            for (int i = 0; i < 4; i++) q[i] = live[k + i] * (1.0f - label);
+        }
+    }
+    pad_weights(b);
 }
 
 FE_INLINE float train_skipgram(const fe_train_job *job, fe_worker *w, const fe_group *group, fe_block *b, float alpha,
                                const int loss_kind) {
-    FE_ALIGN64 float covered[FE_LANES];
     FE_ALIGN64 int32_t where[FE_LANES];
     int32_t lo = w->lo[group->first], hi = w->hi[group->first];
     for (int t = 1; t < group->size; t++) {
@@ -413,57 +471,154 @@ FE_INLINE float train_skipgram(const fe_train_job *job, fe_worker *w, const fe_g
             m += k != skip;
         }
         if (m == 0) break;
-        for (int i = m; i < FE_LANES; i++) where[i] = -1;
         b->m = m;
-        weigh_lanes(w, group, where, m, w->right, covered, loss_kind);
-        loss += train_block(b, w->right, covered, group->wrong, alpha, 0);
+        if (loss_kind == FE_NEGATIVE) {
+            for (int i = m; i < FE_LANES; i++) where[i] = -1;
+            weigh_shared(w, group, where, b);
+        } else {
+            weigh_path(group, b);
+        }
+        loss += train_block(b, alpha, 0);
         b->ahead_count = 0;
     }
     return loss;
 }
 
+/* Sums rows into hidden, FE_VW * W floats at offset v: the accumulators stay in registers. */
+FE_INLINE void gather_slices(float *const *rows, int count, float *hidden, int64_t v, float scale, const int slices) {
+    vf sum[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < slices; i++) sum[i] = vf_load(rows[0] + v + i * FE_VW);
+    for (int k = 1; k < count; k++) {
+        const float *row = rows[k] + v;
+#pragma GCC unroll 8
+        for (int i = 0; i < slices; i++) sum[i] += vf_load(row + i * FE_VW);
+    }
+#pragma GCC unroll 8
+    for (int i = 0; i < slices; i++) vf_store(hidden + v + i * FE_VW, sum[i] * scale);
+}
+
+FE_INLINE void scatter_slices(float *const *rows, const float *factor, int count, const float *change, int64_t v, float share,
+                              const int slices) {
+    vf add[8];
+#pragma GCC unroll 8
+    for (int i = 0; i < slices; i++) add[i] = vf_load(change + v + i * FE_VW) * share;
+    for (int k = 0; k < count; k++) {
+        float *row = rows[k] + v;
+        const float f = factor == NULL ? 1.0f : factor[k];
+#pragma GCC unroll 8
+        for (int i = 0; i < slices; i++) vf_store(row + i * FE_VW, vf_load(row + i * FE_VW) + add[i] * f);
+    }
+}
+
+#define FE_SLICED(call)                                        \
+    for (int64_t v = 0, left = b->width / FE_VW; left > 0;) {  \
+        int slices = left < 8 ? (int)left : 8;                 \
+        switch (slices) {                                      \
+            case 1: call(1); break;                            \
+            case 2: call(2); break;                            \
+            case 3: call(3); break;                            \
+            case 4: call(4); break;                            \
+            case 5: call(5); break;                            \
+            case 6: call(6); break;                            \
+            case 7: call(7); break;                            \
+            default: call(8); break;                           \
+        }                                                      \
+        v += (int64_t)slices * FE_VW;                          \
+        left -= slices;                                        \
+    }
+
+static FE_NOINLINE void gather(const fe_block *b, float *const *rows, int count, float *hidden, float scale) {
+#define FE_CALL(n) gather_slices(rows, count, hidden, v, scale, n)
+    FE_SLICED(FE_CALL)
+#undef FE_CALL
+}
+
+static FE_NOINLINE void scatter(const fe_block *b, float *const *rows, const float *factor, int count, const float *change,
+                                float share) {
+#define FE_CALL(n) scatter_slices(rows, factor, count, change, v, share, n)
+    FE_SLICED(FE_CALL)
+#undef FE_CALL
+}
+
+/* The contexts of centre c from its k-th on, at most FE_CONTEXTS: their rows and, if some are locked, their factors. */
+enum { FE_CONTEXTS = 64 };
+
+FE_INLINE int context_rows(const fe_train_job *job, const fe_worker *w, int64_t c, int32_t *k, float **rows, float *factor) {
+    int count = 0;
+    for (; *k <= w->hi[c] && count < FE_CONTEXTS; ++*k) {
+        int32_t word = w->token[*k];
+        rows[count] = job->syn0 + (int64_t)word * job->stride;
+        if (job->lockf != NULL) factor[count] = job->lockf[word];
+        count += *k != w->at[c];
+    }
+    return count;
+}
+
 FE_INLINE float train_cbow(const fe_train_job *job, fe_worker *w, const fe_group *group, fe_block *b, float alpha,
                            const int loss_kind) {
-    FE_ALIGN64 float covered[FE_LANES];
+    float *rows[FE_GROUP][FE_CONTEXTS], factor[FE_GROUP][FE_CONTEXTS];
+    int count[FE_GROUP];
     int64_t centre[FE_GROUP];
-    int m = 0;
-    memset(covered, 0, sizeof covered);
-    if (loss_kind == FE_NEGATIVE) memset(w->right, 0, (size_t)group->columns * FE_LANES * sizeof(float));
+    int column_of[FE_GROUP], m = 0;
     for (int t = 0; t < group->size; t++) {
         const int64_t c = group->first + t;
-        const int32_t lo = w->lo[c], hi = w->hi[c], at = w->at[c];
-        if (lo == hi) continue; /* no context */
+        const int64_t contexts = w->hi[c] - w->lo[c];
+        if (contexts == 0) continue;
+        const float scale = job->cbow_mean ? 1.0f / (float)contexts : 1.0f;
         float *hidden = w->hidden + m * job->stride;
-        const float scale = job->cbow_mean ? 1.0f / (float)(hi - lo) : 1.0f;
-        const int32_t *token = w->token;
-        for (int64_t v = 0; v < b->width; v += FE_VW) {
-            vf sum = vf_zero();
-            for (int32_t k = lo; k < at; k++) sum += vf_load(job->syn0 + (int64_t)token[k] * job->stride + v);
-            for (int32_t k = at + 1; k <= hi; k++) sum += vf_load(job->syn0 + (int64_t)token[k] * job->stride + v);
-            vf_store(hidden + v, sum * scale);
+        int32_t k = w->lo[c];
+        count[m] = context_rows(job, w, c, &k, rows[m], factor[m]);
+        if (FE_LIKELY(k > w->hi[c])) {
+            gather(b, rows[m], count[m], hidden, scale);
+        } else { /* more than FE_CONTEXTS: in portions, by way of the change buffer, which is free until the block */
+            float *part = w->change;
+            gather(b, rows[m], count[m], hidden, 1.0f);
+            while (k <= w->hi[c]) {
+                int n = context_rows(job, w, c, &k, rows[m], factor[m]);
+                if (n == 0) break;
+                gather(b, rows[m], n, part, 1.0f);
+                scatter(b, &hidden, NULL, 1, part, 1.0f);
+            }
+            for (int64_t v = 0; v < b->width; v += FE_VW) vf_store(hidden + v, vf_load(hidden + v) * scale);
+            count[m] = -1;
         }
-        covered[m] = 1.0f;
-        if (loss_kind == FE_NEGATIVE)
-            w->right[group->column_of[t] * FE_LANES + m] = 1.0f;
-        else
-            for (int n = 0; n < group->columns; n++) w->right[n * FE_LANES + m] = group->labels[n];
+        if (loss_kind == FE_NEGATIVE) column_of[m] = group->column_of[t];
         b->inputs[m] = hidden;
         centre[m++] = c;
     }
     if (m == 0) return 0.0f;
     b->m = m;
-    float loss = train_block(b, w->right, covered, group->wrong, alpha, 1);
+    if (loss_kind == FE_NEGATIVE) {
+        const int lanes = m <= 4 ? 4 : 8;
+        b->lanes = lanes;
+        FE_ALIGN64 float live[8];
+        for (int i = 0; i < 8; i++) live[i] = i < m ? 1.0f : 0.0f;
+        memset(b->right, 0, (size_t)(group->columns * lanes) * sizeof(float));
+        for (int n = 0; n < group->columns; n++)
+            for (int k = 0; k < lanes; k += 4)
+                for (int i = 0; i < 4; i++) b->wrong[n * lanes + k + i] = group->wrong[n] * live[k + i];
+        for (int i = 0; i < m; i++) { /* a centre's own column: right for itself, and never wrong */
+            b->right[column_of[i] * lanes + i] = 1.0f;
+            b->wrong[column_of[i] * lanes + i] = 0.0f;
+        }
+        pad_weights(b);
+    } else {
+        weigh_path(group, b);
+    }
+    float loss = train_block(b, alpha, 1);
     for (int i = 0; i < m; i++) {
         const int64_t c = centre[i];
         const float *change = w->change + i * job->stride;
         /* word2vec.c's rule: the rows of a mean each take the whole change; the rows of a sum share it (as in gensim) */
         const float share = job->cbow_mean ? 1.0f : 1.0f / (float)(w->hi[c] - w->lo[c]);
-        for (int32_t k = w->lo[c]; k <= w->hi[c]; k++) {
-            if (k == w->at[c]) continue;
-            int32_t word = w->token[k];
-            float *row = job->syn0 + (int64_t)word * job->stride;
-            const float f = b->locked ? share * job->lockf[word] : share;
-            for (int64_t v = 0; v < b->width; v += FE_VW) vf_store(row + v, vf_load(row + v) + vf_load(change + v) * f);
+        if (FE_LIKELY(count[i] >= 0)) {
+            scatter(b, rows[i], job->lockf == NULL ? NULL : factor[i], count[i], change, share);
+        } else {
+            for (int32_t k = w->lo[c]; k <= w->hi[c];) {
+                int n = context_rows(job, w, c, &k, rows[i], factor[i]);
+                scatter(b, rows[i], job->lockf == NULL ? NULL : factor[i], n, change, share);
+            }
         }
     }
     return loss;
@@ -478,9 +633,13 @@ FE_INLINE void train_batch(const fe_train_job *job, fe_worker *w, const fe_state
     block.locked = job->lockf != NULL;
     block.width = (job->dim + FE_VW - 1) / FE_VW * FE_VW;
     block.stride = job->stride;
+    block.logits = w->logits;
+    block.right = w->right;
+    block.wrong = w->wrong;
     block.cells = w->cells;
     block.change = w->change;
 
+    const int64_t ahead = loss_kind == FE_NEGATIVE ? 0 : 3; /* a path is two loads, one after the other */
     int64_t drawn = 0, next = 0; /* groups drawn so far, first centre that no group holds yet */
     for (int64_t i = 0;; i++) {
         while (drawn < i + FE_RING && next < batch->centres) {
@@ -489,7 +648,7 @@ FE_INLINE void train_batch(const fe_train_job *job, fe_worker *w, const fe_state
             draw_group(job, w, s->epoch_key, next, size, &w->ring[drawn % FE_RING], loss_kind);
             next += size;
             drawn++;
-            if (loss_kind == FE_NEGATIVE && next < batch->centres) fetch_draws(job, w, s->epoch_key, next);
+            if (next + ahead < batch->centres) fetch_draws(job, w, s->epoch_key, next + ahead, loss_kind);
         }
         if (i == drawn) break;
         const fe_group *group = &w->ring[i % FE_RING];

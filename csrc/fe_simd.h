@@ -133,8 +133,6 @@ FE_INLINE vi vi_load(const int32_t *p) {
     return v;
 }
 
-static const int32_t fe_lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
-
 /* Natural logarithm of normal positive numbers: exponent plus a polynomial on [sqrt(1/2), sqrt(2)], absolute error below 6e-7
  * (least squares on Chebyshev nodes). */
 FE_INLINE vf vf_log(vf x) {

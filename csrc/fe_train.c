@@ -14,14 +14,14 @@ fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job, int64_t 
     const uint64_t tokens = (uint64_t)capacity, columns = (uint64_t)outputs, row = (uint64_t)job->stride * sizeof(float);
     const uint64_t parts[] = {
         4 * tokens, 4 * tokens, 4 * tokens, 4 * tokens, 4 * tokens, 8 * tokens,
-        4 * columns * FE_LANES, 4 * columns * FE_LANES, row * FE_GROUP, row * FE_LANES, sizeof(float *) * columns,
+        4 * columns * FE_LANES, 4 * columns * FE_LANES, 4 * columns * FE_LANES, 4 * columns * FE_LANES, row * FE_GROUP, row * FE_LANES, sizeof(float *) * columns,
         4 * columns * FE_RING, 4 * columns * FE_RING, 4 * columns * FE_RING,
     };
     enum { PARTS = sizeof parts / sizeof parts[0] };
     uint64_t start[PARTS], total = 64;
     for (int i = 0; i < PARTS; i++) {
         start[i] = total;
-        total += (parts[i] + 127) / 64 * 64; /* vectors may read a line past the end */
+        total += (parts[i] + 383) / 64 * 64; /* whole vectors and columns are written up to 256 bytes past the end */
     }
     char *memory = calloc(1, total);
     if (memory == NULL) return FE_NOMEM;
@@ -36,15 +36,17 @@ fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job, int64_t 
     worker->hi = (int32_t *)(p + start[3]);
     worker->unit = (int32_t *)(p + start[4]);
     worker->position = (int64_t *)(p + start[5]);
-    worker->cells = (float *)(p + start[6]);
+    worker->logits = (float *)(p + start[6]);
     worker->right = (float *)(p + start[7]);
-    worker->hidden = (float *)(p + start[8]);
-    worker->change = (float *)(p + start[9]);
-    worker->pointers = (float **)(void *)(p + start[10]);
+    worker->wrong = (float *)(p + start[8]);
+    worker->cells = (float *)(p + start[9]);
+    worker->hidden = (float *)(p + start[10]);
+    worker->change = (float *)(p + start[11]);
+    worker->pointers = (float **)(void *)(p + start[12]);
     for (int i = 0; i < FE_RING; i++) {
-        worker->ring[i].rows = (int32_t *)(p + start[11]) + i * outputs;
-        worker->ring[i].wrong = (float *)(p + start[12]) + i * outputs;
-        worker->ring[i].labels = (float *)(p + start[13]) + i * outputs;
+        worker->ring[i].rows = (int32_t *)(p + start[13]) + i * outputs;
+        worker->ring[i].wrong = (float *)(p + start[14]) + i * outputs;
+        worker->ring[i].labels = (float *)(p + start[15]) + i * outputs;
     }
     return FE_OK;
 }

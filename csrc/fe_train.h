@@ -82,8 +82,10 @@ typedef struct fe_worker {
     int32_t *unit;         /* (capacity) tells the centres of one sentence from the next's    */
     int64_t *position;     /* (capacity) a centre's absolute position                         */
     fe_group ring[FE_RING];
-    float *cells;    /* (outputs, FE_LANES) logits, then gradients                            */
-    float *right;    /* (outputs, FE_LANES) weights of the right answers                      */
+    float *logits;   /* (outputs, FE_LANES at most) logits                                    */
+    float *right;    /* same: weights as right answers                                        */
+    float *wrong;    /* same: weights as wrong answers                                        */
+    float *cells;    /* (outputs, FE_LANES) gradients                                         */
     float *hidden;   /* (FE_GROUP, stride) CBOW's hidden vectors                              */
     float *change;   /* (FE_LANES, stride) the inputs' change, where it is buffered           */
     float **pointers; /* (outputs) row pointers of a group with many columns                  */
