@@ -56,7 +56,7 @@ class Trainer:
         lockf: NDArray[np.float32] | None = None,
         longest_sentence: int | None = None,
         isa: str | None = None,
-        group: int = 4,
+        group: int | None = None,
         draws: int | None = None,
     ) -> None: ...
     def run(

@@ -298,6 +298,10 @@ cdef class WorkerState:
         worker_reset(self.w)
 
 
+# algorithm -> centres of a group, fifths of `negative` that are drawn on top of it
+_SHARING = {"skipgram": (4, 2), "cbow": (3, 1)}
+
+
 cdef class Trainer:
     """One training job over weight tables that the workers share (hogwild).
 
@@ -326,11 +330,11 @@ cdef class Trainer:
         Bound of the scratch memory when the window is large.
     isa : str, optional
         Instruction set; default `simd()`.
-    group : int
-        Neighbouring centre words that share their noise words.
+    group : int, optional
+        Neighbouring centre words that share their noise words, 1 to 8; by default 4 in skip-gram, 3 in CBOW.
     draws : int, optional
-        Noise words drawn for a group, each of weight negative / draws; by default two fifths more than `negative`, which holds
-        gensim's scores on real text (benchmarks/NOTES.md).
+        Noise words drawn for a group, each of weight negative / draws; by default two fifths (CBOW: one fifth) more than
+        `negative`. The defaults are those that hold gensim's scores on real text (benchmarks/NOTES.md).
     """
 
     cdef fe_train_job job
@@ -342,7 +346,7 @@ cdef class Trainer:
     def __init__(self, float[:, ::1] syn0, float[:, ::1] syn1, *, int dim, str algorithm, str loss, int64_t window,
                  bint shrink_windows=True, int negative=5, bint cbow_mean=True, seed=1, keep=None, noise=None,
                  huffman=None, lockf=None, longest_sentence=None, isa=None,
-                 int group=4, draws=None):
+                 group=None, draws=None):
         cdef int64_t v = syn0.shape[0], stride = syn0.shape[1], expected
         cdef const uint32_t[::1] keep_view
         cdef const float[::1] lock_view
@@ -372,7 +376,9 @@ cdef class Trainer:
         # the drawn reach depends on the window as given; only the scratch memory on what a sentence can fill of it
         job.window, job.shrink = <int32_t>min(window, 2147483647), shrink_windows
         job.negative, job.cbow_mean = negative, cbow_mean
-        job.group, job.draws = group, draws if draws is not None else negative + (2 * negative + 4) // 5
+        size, more = _SHARING[algorithm]
+        job.group = size if group is None else group
+        job.draws = negative + (more * negative + 4) // 5 if draws is None else draws
         if not (1 <= job.group <= FE_GROUP and job.draws >= 1):
             raise ValueError(f"group={group}, draws={draws}: 1 to {FE_GROUP}, at least 1")
         job.seed = <uint64_t>(int(seed) & 0xFFFFFFFFFFFFFFFF)
