@@ -44,7 +44,8 @@ if not MSVC:
     if DEBUG:
         compile_args += ["-O1", "-g", "-UNDEBUG", "-D_FORTIFY_SOURCE=2", "-DFE_DEBUG"]
     if SANITIZE:
-        compile_args += [f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
+        # -O3 under the sanitizers takes minutes a file
+        compile_args += ["-O1", f"-fsanitize={SANITIZE}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer", "-g"]
         link_args += [f"-fsanitize={SANITIZE}"]
     if COVERAGE:
         compile_args += ["--coverage", "-O0"]
