@@ -1,27 +1,35 @@
 /* The training kernel: gather, block, scatter. Compiled once per instruction set (fe_kernels_*.c set FE_VW and FE_FN).
  *
- * A. Block. For one centre word, M input rows h_m (skip-gram: its context words; CBOW: one hidden vector, the mean or sum of
- *    them) meet N output rows o_n (negative sampling: the centre word and its noise words, shared by all inputs of the block;
- *    hierarchical softmax: the inner nodes on the centre word's path) with labels l_n (1 for the centre word; 1 - code):
+ * A. Group. Up to FE_GROUP neighbouring centre words of a sentence are trained together. Their context words (skip-gram) or
+ *    their hidden vectors (CBOW: the mean or sum of a centre's context) are the M input rows h_m; the centre words and
+ *    `negative` noise words, drawn once for the group, are the N output rows o_n. In hierarchical softmax a group is one
+ *    centre and its outputs are the inner nodes on its path. Every (input, output) cell has two weights: p_mn, how many of
+ *    the group's pairs have this input and this output as their right answer, and q_mn, how many have it as a wrong one:
  *
- *        x_mn = h_m . o_n        g_mn = alpha w_n (l_n - sigmoid(x_mn))
- *        h_m += sum_n g_mn o_n   o_n += sum_m g_mn h_m   (right sides from before the step)
- *        loss += - sum_mn w_n log(l_n ? sigmoid(x_mn) : 1 - sigmoid(x_mn))
+ *        x_mn = h_m . o_n       g_mn = alpha (p_mn (1 - s_mn) - q_mn s_mn)       s_mn = 1 / (1 + exp(-x_mn))
+ *        h_m += sum_n g_mn o_n  o_n += sum_m g_mn h_m      (right sides from before the step)
+ *        loss += - sum_mn p_mn log(s_mn) + q_mn log(1 - s_mn)
  *
- *    w_n is 1, but for a noise word drawn twice, which is one column of weight 2. A noise word equal to the centre word is
- *    dropped, as word2vec.c and gensim do. A context word that stands twice in the window is two inputs, updated one after
- *    the other.
+ *    With c_m the number of centres that have input m in their window: a centre word's column has p = 1 where the input is in
+ *    that centre's window; a noise word's column has q = c_m. A noise word drawn twice is one column with twice the q; a noise
+ *    word equal to a centre word counts for the pairs of the other centres only (word2vec.c and gensim drop it likewise);
+ *    two equal centre words are one column whose p add. So the sum over the cells is exactly skip-gram's (CBOW's) objective
+ *    with `negative` noise words for every pair; that neighbours share the draws changes its variance, not its mean
+ *    (quality measured on real text: benchmarks/NOTES.md). A word that stands twice in the window is two inputs, updated
+ *    one after the other.
  *
- * B. Tiles. Logits: 2 x 6 dot products at a time, FE_VW lanes each, 12 accumulators, then one transposed reduction. Update: for
- *    each FE_VW-wide slice, 6 output slices and their 6 changes stay in registers while the inputs pass by; each input slice
- *    is loaded and stored once. More than 6 columns take several passes and collect the inputs' change in a buffer.
+ * B. Tiles. Logits: 4 inputs x 3 outputs (4 x 4 with 32 registers) at a time, then one transposed reduction. Update: for each
+ *    FE_VW-wide slice, up to FE_TILE output slices and their changes stay in registers while the inputs pass by; each input
+ *    slice is loaded and stored once. More outputs take several passes and keep the inputs' change in a buffer meanwhile.
+ *    Cells are stored output by output, FE_LANES inputs each, so that weights and sigmoids are plain vector arithmetic.
  *
- * C. Misses. Output rows are drawn FE_MAX_AHEAD centres ahead and prefetched there, one line per slice of the update, so that
- *    their misses overlap the arithmetic instead of stopping it (waiting costs 90-270 ns a row, overlapped 3-20 ns).
+ * C. Misses. Output rows are drawn FE_RING - 1 groups ahead and fetched while a group computes, one line per slice of the
+ *    update, so that their misses overlap the arithmetic instead of stopping it (waiting costs 90-270 ns a row, overlapped
+ *    3-20 ns). The group itself is the other half of this: 4 centres with 5 noise words touch 9 output rows, not 24.
  *
  * D. Batches. Tokens are subsampled into a buffer of whole sentences, or of a stretch of a long sentence with `window` kept
  *    tokens of context on either side, so no sentence is ever cut. Randomness is a function of (seed, epoch, position), see
- *    fe_random.h. */
+ *    fe_random.h; a group draws with its first centre's position. */
 #include "fe_random.h"
 #include "fe_simd.h"
 #include "fe_train.h"
@@ -29,229 +37,180 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#define FE_TILE_N 6
+#if FE_VW == 8 /* 16 registers: 6 rows, 6 changes, an input, its change, a gradient */
+#define FE_TILE 6
+#define FE_TILE_LOGITS 3
+#elif FE_VW == 1
+#define FE_TILE 4
+#define FE_TILE_LOGITS 4
+#else /* 32 registers */
+#define FE_TILE 12
+#define FE_TILE_LOGITS 4
+#endif
+#define FE_SLICES (FE_LANES / FE_VW) /* vectors a column of cells */
 
 /* ---- A, B: the block -------------------------------------------------------------------------------------------------- */
 
-/* Rows whose lines are fetched while the block computes. */
 typedef struct {
-    const float *row[FE_TILE_N + 2];
-    int count;
-} fe_ahead;
-
-typedef struct {
-    float *const *inputs; /* M rows */
-    float *const *outputs; /* N rows */
-    int m, n;
-    int64_t width; /* floats a row that matter, a multiple of FE_VW */
-    float *cells;  /* (M, N) logits, then gradients */
-    const float *factor; /* (M) lockf of the inputs, or NULL */
+    float *inputs[FE_LANES + 4]; /* M rows; padded to a multiple of 4 with repeats whose cells weigh nothing */
+    float factor[FE_LANES];      /* lockf of the inputs, read if `locked` */
+    int m, n, locked;
+    float *const *outputs;       /* N rows */
+    int64_t width, stride;       /* floats a row that matter, a multiple of FE_VW; floats from row to row */
+    float *cells;                /* (N, FE_LANES) logits, then gradients */
+    float *change;               /* (FE_LANES, stride) the inputs' change, where it is buffered */
+    const float *ahead[FE_AHEAD]; /* rows to fetch meanwhile */
+    int ahead_count;
 } fe_block;
 
-FE_INLINE void logits_tile(float *const *h, float *const *o, int64_t width, float *x, int64_t ldx, const int mt, const int nt) {
-    vf acc[2 * FE_TILE_N];
+FE_INLINE void logits_tile(const fe_block *b, int m0, int n0, const int nt) {
+    float *const *h = b->inputs + m0;
+    float *const *o = b->outputs + n0;
+    const float *h0 = h[0], *h1 = h[1], *h2 = h[2], *h3 = h[3];
+    vf acc[4 * FE_TILE_LOGITS];
 #pragma GCC unroll 16
-    for (int i = 0; i < mt * nt; i++) acc[i] = vf_zero();
-    for (int64_t v = 0; v < width; v += FE_VW) {
-        vf b[FE_TILE_N];
-#pragma GCC unroll 8
-        for (int n = 0; n < nt; n++) b[n] = vf_load(o[n] + v);
-#pragma GCC unroll 2
-        for (int m = 0; m < mt; m++) {
-            vf a = vf_load(h[m] + v);
-#pragma GCC unroll 8
-            for (int n = 0; n < nt; n++) acc[m * nt + n] += a * b[n];
+    for (int i = 0; i < 4 * nt; i++) acc[i] = vf_zero();
+    for (int64_t v = 0; v < b->width; v += FE_VW) {
+        vf a0 = vf_load(h0 + v), a1 = vf_load(h1 + v), a2 = vf_load(h2 + v), a3 = vf_load(h3 + v);
+#pragma GCC unroll 4
+        for (int n = 0; n < nt; n++) {
+            vf y = vf_load(o[n] + v);
+            acc[4 * n] += a0 * y;
+            acc[4 * n + 1] += a1 * y;
+            acc[4 * n + 2] += a2 * y;
+            acc[4 * n + 3] += a3 * y;
         }
     }
-    if (ldx == nt) { /* rows of cells follow each other; what the last store writes beyond is overwritten or padding */
-        vf_reduce(acc, mt * nt, x);
-    } else {
-        float sums[2 * FE_TILE_N + 16];
-        vf_reduce(acc, mt * nt, sums);
-        for (int m = 0; m < mt; m++)
-            for (int n = 0; n < nt; n++) x[m * ldx + n] = sums[m * nt + n];
+    float sums[16 + FE_VW];
+    vf_reduce(acc, 4 * nt, sums);
+#pragma GCC unroll 4
+    for (int n = 0; n < nt; n++) memcpy(b->cells + (n0 + n) * FE_LANES + m0, sums + 4 * n, 4 * sizeof(float));
+}
+
+FE_INLINE void logits(const fe_block *b) {
+    for (int n0 = 0; n0 < b->n;) {
+        int left = b->n - n0, tiles = (left + FE_TILE_LOGITS - 1) / FE_TILE_LOGITS, nt = (left + tiles - 1) / tiles;
+        for (int m0 = 0; m0 < b->m; m0 += 4) {
+            switch (nt) {
+                case 1: logits_tile(b, m0, n0, 1); break;
+                case 2: logits_tile(b, m0, n0, 2); break;
+                case 3: logits_tile(b, m0, n0, 3); break;
+#if FE_TILE_LOGITS > 3
+                default: logits_tile(b, m0, n0, 4); break;
+#endif
+            }
+        }
+        n0 += nt;
     }
 }
 
-FE_INLINE void logits_columns(const fe_block *b, int first, const int nt) {
-    int m = 0;
-    for (; m + 2 <= b->m; m += 2)
-        logits_tile(b->inputs + m, b->outputs + first, b->width, b->cells + m * b->n + first, b->n, 2, nt);
-    if (m < b->m) logits_tile(b->inputs + m, b->outputs + first, b->width, b->cells + m * b->n + first, b->n, 1, nt);
+/* Logits to gradients: right (N, FE_LANES) holds p, covered (FE_LANES) holds c, q = wrong[n] * (c - p). Returns the loss. */
+FE_INLINE float gradients(const fe_block *b, const float *right, const float *covered, const float *wrong, float alpha) {
+    vf loss = vf_zero();
+    const int slices = FE_SLICES == 1 ? 1 : (b->m + FE_VW - 1) / FE_VW;
+    for (int n = 0; n < b->n; n++) {
+        for (int k = 0; k < slices; k++) {
+            int at = n * FE_LANES + k * FE_VW;
+            vf p = vf_load(right + at), q = (vf_load(covered + k * FE_VW) - p) * wrong[n];
+            vf x = vf_clamp(vf_load(b->cells + at), 30.0f); /* beyond it the gradient is below 1e-13 */
+            vf e = vf_exp(vf_zero() - x) + 1.0f, both = p + q;
+            vf_store(b->cells + at, (p - both * vf_reciprocal(e)) * alpha);
+            loss += both * vf_log(e) + q * x; /* -log s = log(1 + exp(-x));  -log(1 - s) = x + log(1 + exp(-x)) */
+        }
+    }
+    return vf_sum(loss);
 }
 
-/* Updates the outputs of one column tile and, into = 0, the inputs; into = 1: adds the inputs' change to `change` instead. */
-FE_INLINE void update_columns(const fe_block *b, int first, float *change, int64_t stride, const fe_ahead *ahead, const int nt,
-                              const int into, const int locked) {
-    float *const *o = b->outputs + first;
-    const float *g0 = b->cells + first;
+enum { FE_ONLY, FE_FIRST, FE_MIDDLE, FE_LAST };
+
+/* Updates outputs n0 .. n0 + nt. The inputs' change goes to the inputs when this is the only or the last pass, else into the
+ * buffer; CBOW has no last pass, its change stays there (the inputs are hidden vectors that nobody keeps). */
+FE_INLINE void update_tile(const fe_block *b, int n0, const int pass, const int nt) {
+    float *const *o = b->outputs + n0;
+    const float *cells = b->cells + n0 * FE_LANES;
+    const int fetch = pass == FE_ONLY || pass == FE_FIRST ? b->ahead_count : 0;
+    const int load_change = pass == FE_MIDDLE || pass == FE_LAST;
+    const int store_change = pass != FE_ONLY && pass != FE_LAST;
     for (int64_t v = 0; v < b->width; v += FE_VW) {
-        vf row[FE_TILE_N], delta[FE_TILE_N];
-#pragma GCC unroll 8
+        vf row[FE_TILE], delta[FE_TILE];
+#pragma GCC unroll 12
         for (int n = 0; n < nt; n++) {
             row[n] = vf_load(o[n] + v);
             delta[n] = vf_zero();
         }
         if (FE_VW >= 16 || v % 16 == 0)
-            for (int n = 0; n < ahead->count; n++) FE_PREFETCH(ahead->row[n] + v);
-        const float *g = g0;
-        for (int m = 0; m < b->m; m++, g += b->n) {
+            for (int n = 0; n < fetch; n++) FE_PREFETCH(b->ahead[n] + v);
+        for (int m = 0; m < b->m; m++) {
+            const float *g = cells + m;
             vf h = vf_load(b->inputs[m] + v);
-            vf dh = row[0] * g[0];
+            vf half[2] = {row[0] * g[0], vf_zero()}; /* two sums: half the latency */
             delta[0] += h * g[0];
-#pragma GCC unroll 8
+#pragma GCC unroll 12
             for (int n = 1; n < nt; n++) {
-                dh += row[n] * g[n];
-                delta[n] += h * g[n];
+                half[n & 1] += row[n] * g[n * FE_LANES];
+                delta[n] += h * g[n * FE_LANES];
             }
-            if (into)
-                vf_store(change + m * stride + v, vf_load(change + m * stride + v) + dh);
-            else if (locked)
+            vf dh = half[0] + half[1];
+            float *buffer = b->change + m * b->stride + v;
+            if (load_change) dh += vf_load(buffer);
+            if (store_change)
+                vf_store(buffer, dh);
+            else if (b->locked)
                 vf_store(b->inputs[m] + v, h + dh * b->factor[m]);
             else
                 vf_store(b->inputs[m] + v, h + dh);
         }
-#pragma GCC unroll 8
+#pragma GCC unroll 12
         for (int n = 0; n < nt; n++) vf_store(o[n] + v, row[n] + delta[n]);
     }
 }
 
-#define FE_COLUMNS(call)           \
-    switch (nt) {                  \
-        case 1: call(1); break;    \
-        case 2: call(2); break;    \
-        case 3: call(3); break;    \
-        case 4: call(4); break;    \
-        case 5: call(5); break;    \
-        default: call(6); break;   \
-    }
-
-/* cells: logits in, alpha * (label - sigmoid) out; returns the loss of `count` cells. Cells past count are written too. */
-FE_INLINE float sigmoid_cells(float *cells, const float *labels, int count, float alpha) {
-    vf total = vf_zero(), nan = vf_zero();
-    for (int i = 0; i < count; i += 2 * FE_VW) {
-        vf right[2];
-#pragma GCC unroll 2
-        for (int k = 0; k < 2; k++) {
-            int at = i + k * FE_VW;
-            if (at >= count) { /* whole vector past the end */
-                right[k] = vf_zero() + 1.0f;
-                continue;
-            }
-            vf label = vf_load(labels + at);
-            vf e = vf_exp(vf_clamp(vf_zero() - vf_load(cells + at), 30.0f));
-            vf s = 1.0f / (e + 1.0f);
-            vf_store(cells + at, (label - s) * alpha);
-            vf p = s * (label + (1.0f - label) * e); /* the probability given to the true label, >= 9e-14; exact for 0 and 1 */
-#if FE_VW > 1
-            if (at + FE_VW > count) {
-                vi lane;
-                for (int l = 0; l < FE_VW; l++) lane[l] = l;
-                vi past = lane >= count - at;
-                p = vf_from_bits((vf_bits(p) & ~past) | (vf_bits(vf_zero() + 1.0f) & past));
-            }
+FE_INLINE void update_pass(const fe_block *b, int n0, int nt, const int pass) {
+    switch (nt) {
+        case 1: update_tile(b, n0, pass, 1); break;
+        case 2: update_tile(b, n0, pass, 2); break;
+        case 3: update_tile(b, n0, pass, 3); break;
+        case 4: update_tile(b, n0, pass, 4); break;
+#if FE_TILE > 4
+        case 5: update_tile(b, n0, pass, 5); break;
+        case 6: update_tile(b, n0, pass, 6); break;
 #endif
-            right[k] = p;
-        }
-        vf both = right[0] * right[1];
-        nan += both * 0.0f; /* the logarithm below works on bits and would hide a NaN */
-        total += vf_log(both);
+#if FE_TILE > 6
+        case 7: update_tile(b, n0, pass, 7); break;
+        case 8: update_tile(b, n0, pass, 8); break;
+        case 9: update_tile(b, n0, pass, 9); break;
+        case 10: update_tile(b, n0, pass, 10); break;
+        case 11: update_tile(b, n0, pass, 11); break;
+        default: update_tile(b, n0, pass, 12); break;
+#endif
     }
-    return vf_sum(nan) - vf_sum(total);
 }
 
-/* One block. change: (M, stride) zeroed here when it is needed; when `into` the inputs' change is left there and the inputs
- * stay as they were. Returns the loss. */
-FE_INLINE float train_block(const fe_block *b, const float *labels, const float *weights, float alpha, float *change,
-                            int64_t stride, const fe_ahead *ahead, int into) {
-    static const fe_ahead nothing = {{0}, 0};
-    for (int first = 0; first < b->n; first += FE_TILE_N) {
-        int nt = b->n - first < FE_TILE_N ? b->n - first : FE_TILE_N;
-#define FE_CALL(k) logits_columns(b, first, k)
-        FE_COLUMNS(FE_CALL)
-#undef FE_CALL
+FE_INLINE void update(const fe_block *b, int keep_change) {
+    if (b->n <= FE_TILE && !keep_change) { /* nearly every block */
+        update_pass(b, 0, b->n, FE_ONLY);
+        return;
     }
-    int count = b->m * b->n;
-    float extra = 0.0f;
-    if (weights != NULL) /* rare: some noise word was drawn more than once */
-        for (int n = 0; n < b->n; n++)
-            if (weights[n] != 1.0f)
-                for (int m = 0; m < b->m; m++) {
-                    float x = b->cells[m * b->n + n]; /* such a column is noise: its loss is log(1 + e^x) */
-                    x = x > 30.0f ? 30.0f : (x < -30.0f ? -30.0f : x);
-                    extra += (weights[n] - 1.0f) * __builtin_log1pf(__builtin_expf(x));
-                }
-    float loss = sigmoid_cells(b->cells, labels, count, alpha) + extra;
-    if (weights != NULL)
-        for (int n = 0; n < b->n; n++)
-            if (weights[n] != 1.0f)
-                for (int m = 0; m < b->m; m++) b->cells[m * b->n + n] *= weights[n];
+    for (int n0 = 0; n0 < b->n;) {
+        int left = b->n - n0, tiles = (left + FE_TILE - 1) / FE_TILE, nt = (left + tiles - 1) / tiles;
+        if (n0 == 0)
+            update_pass(b, n0, nt, FE_FIRST);
+        else if (n0 + nt == b->n && !keep_change)
+            update_pass(b, n0, nt, FE_LAST);
+        else
+            update_pass(b, n0, nt, FE_MIDDLE);
+        n0 += nt;
+    }
+}
 
-    if (b->n <= FE_TILE_N && !into) {
-        int nt = b->n;
-        if (b->factor == NULL) {
-#define FE_CALL(k) update_columns(b, 0, NULL, 0, ahead, k, 0, 0)
-            FE_COLUMNS(FE_CALL)
-#undef FE_CALL
-        } else {
-#define FE_CALL(k) update_columns(b, 0, NULL, 0, ahead, k, 0, 1)
-            FE_COLUMNS(FE_CALL)
-#undef FE_CALL
-        }
-        return loss;
-    }
-    memset(change, 0, (size_t)(b->m * stride) * sizeof(float));
-    for (int first = 0; first < b->n; first += FE_TILE_N) {
-        int nt = b->n - first < FE_TILE_N ? b->n - first : FE_TILE_N;
-#define FE_CALL(k) update_columns(b, first, change, stride, first == 0 ? ahead : &nothing, k, 1, 0)
-        FE_COLUMNS(FE_CALL)
-#undef FE_CALL
-    }
-    if (!into)
-        for (int m = 0; m < b->m; m++) {
-            float factor = b->factor == NULL ? 1.0f : b->factor[m];
-            for (int64_t v = 0; v < b->width; v += FE_VW)
-                vf_store(b->inputs[m] + v, vf_load(b->inputs[m] + v) + vf_load(change + m * stride + v) * factor);
-        }
+/* One block: logits, gradients, updates. Not inlined: four callers would be four copies of every tile. */
+static FE_NOINLINE float train_block(fe_block *b, const float *right, const float *covered, const float *wrong, float alpha,
+                                     int keep_change) {
+    for (int m = b->m; m % 4 != 0; m++) b->inputs[m] = b->inputs[0];
+    logits(b);
+    float loss = gradients(b, right, covered, wrong, alpha);
+    update(b, keep_change);
     return loss;
-}
-
-/* ---- C: output rows of a centre ---------------------------------------------------------------------------------------- */
-
-typedef struct {
-    int count;
-    int weighted; /* some weight is not 1 */
-} fe_drawn;
-
-FE_INLINE fe_drawn draw_negatives(const fe_train_job *job, int32_t centre, uint64_t key, int32_t *rows, float *weights) {
-    fe_drawn drawn = {1, 0};
-    rows[0] = centre;
-    weights[0] = 1.0f;
-    for (int32_t j = 0; j < job->negative; j++) {
-        uint64_t bits = fe_mix64(key + (uint64_t)(j + 1) * FE_SILVER);
-        int32_t word = fe_alias_draw(job->alias, (uint32_t)job->vocabulary, bits);
-        int seen = -1;
-        for (int i = 0; i < drawn.count; i++)
-            if (rows[i] == word) seen = i;
-        if (FE_LIKELY(seen < 0)) {
-            rows[drawn.count] = word;
-            weights[drawn.count++] = 1.0f;
-        } else if (seen > 0) {
-            weights[seen] += 1.0f;
-            drawn.weighted = 1;
-        }
-    }
-    return drawn;
-}
-
-FE_INLINE fe_drawn draw_path(const fe_train_job *job, int32_t centre, int32_t *rows, float *labels) {
-    int64_t from = job->hs_offsets[centre];
-    fe_drawn drawn = {(int)(job->hs_offsets[centre + 1] - from), 0};
-    for (int n = 0; n < drawn.count; n++) {
-        rows[n] = job->hs_points[from + n];
-        labels[n] = 1.0f - (float)job->hs_codes[from + n];
-    }
-    return drawn;
 }
 
 /* ---- D: batches -------------------------------------------------------------------------------------------------------- */
@@ -318,6 +277,7 @@ FE_INLINE void fill(const fe_train_job *job, const fe_piece *piece, fe_worker *w
         if (job->shrink)
             reach -= fe_scale32((uint32_t)(fe_centre_key(epoch_key, (uint64_t)w->position[i]) >> 32), (uint32_t)job->window);
         int64_t a = w->at[i] - reach, z = w->at[i] + reach;
+        w->unit[i] = (int32_t)first;
         w->lo[i] = (int32_t)(a < first ? first : a);
         w->hi[i] = (int32_t)(z > n - 1 ? n - 1 : z);
     }
@@ -325,115 +285,230 @@ FE_INLINE void fill(const fe_train_job *job, const fe_piece *piece, fe_worker *w
     batch->centres = c;
 }
 
+/* ---- A, C: groups ------------------------------------------------------------------------------------------------------ */
+
 typedef struct {
     uint64_t epoch_key;
     float alpha0, slope;
     int64_t t0;
-    fe_drawn drawn[FE_MAX_AHEAD];
-    int label_columns; /* number of columns for which w->labels is filled with the pattern 1, 0, 0, ... */
 } fe_state;
 
-FE_INLINE void draw(const fe_train_job *job, fe_worker *w, fe_state *s, int64_t c, const int loss) {
-    int slot = (int)(c % FE_MAX_AHEAD);
-    int32_t centre = w->token[w->at[c]];
-    int32_t *rows = w->rows + slot * w->outputs;
-    if (loss == FE_NEGATIVE)
-        s->drawn[slot] = draw_negatives(job, centre, fe_centre_key(s->epoch_key, (uint64_t)w->position[c]), rows,
-                                        w->weights + slot * w->outputs);
-    else
-        s->drawn[slot] = draw_path(job, centre, rows, w->column_labels + slot * w->outputs);
+/* Draws the output rows of the group's centres c .. c + size: their columns, and how often each is a wrong answer. */
+FE_INLINE void draw_group(const fe_train_job *job, const fe_worker *w, uint64_t epoch_key, int64_t c, int size, fe_group *group,
+                          const int loss) {
+    int n = 0;
+    group->first = c;
+    group->size = size;
+    if (loss == FE_HIERARCHICAL) {
+        int32_t word = w->token[w->at[c]];
+        int64_t from = job->hs_offsets[word];
+        n = (int)(job->hs_offsets[word + 1] - from);
+        for (int i = 0; i < n; i++) {
+            group->rows[i] = job->hs_points[from + i];
+            group->labels[i] = 1.0f - (float)job->hs_codes[from + i];
+            group->wrong[i] = 1.0f;
+        }
+        group->columns = n;
+        return;
+    }
+    uint64_t seen = 0; /* one bit a word: a clear bit proves that the word is new, without a search */
+    for (int t = 0; t < size; t++) {
+        int32_t word = w->token[w->at[c + t]];
+        int column = n;
+        if (seen >> (word & 63) & 1)
+            for (column = 0; column < n && group->rows[column] != word;) column++;
+        seen |= 1ull << (word & 63);
+        if (column == n) {
+            group->rows[n] = word;
+            group->wrong[n++] = 0.0f;
+        }
+        group->column_of[t] = column;
+    }
+    const float weight = (float)job->negative / (float)job->draws;
+    const uint64_t key = fe_centre_key(epoch_key, (uint64_t)w->position[c]);
+    for (int32_t j = 0; j < job->draws; j++) {
+        uint64_t bits = fe_mix64(key + (uint64_t)(j + 1) * FE_SILVER);
+        int32_t word = fe_alias_draw(job->alias, (uint32_t)job->vocabulary, bits);
+        int column = n;
+        if (seen >> (word & 63) & 1)
+            for (column = 0; column < n && group->rows[column] != word;) column++;
+        seen |= 1ull << (word & 63);
+        if (FE_LIKELY(column == n)) {
+            group->rows[n] = word;
+            group->wrong[n++] = weight;
+        } else {
+            group->wrong[column] += weight;
+        }
+    }
+    group->columns = n;
 }
 
-/* Trains one centre; `ahead` rows are fetched meanwhile. Returns the loss and counts the examples. */
-FE_INLINE float train_centre(const fe_train_job *job, fe_worker *w, fe_state *s, int64_t c, const fe_ahead *ahead,
-                             int64_t *examples, const int algorithm, const int loss_kind) {
-    const int slot = (int)(c % FE_MAX_AHEAD);
-    const fe_drawn drawn = s->drawn[slot];
-    const int32_t at = w->at[c], lo = w->lo[c], hi = w->hi[c];
-    const int64_t contexts = hi - lo;
-    if (contexts == 0 || drawn.count == 0) return 0.0f;
-    const float alpha = s->alpha0 + s->slope * (float)(w->position[c] - s->t0);
-    const float *weights = drawn.weighted ? w->weights + slot * w->outputs : NULL;
-    float *stack_outputs[64], *inputs[FE_MAX_INPUTS], factor[FE_MAX_INPUTS];
-    float **outputs = stack_outputs;
-    if (FE_UNLIKELY(drawn.count > 64)) outputs = (float **)(void *)w->pointers;
-    for (int n = 0; n < drawn.count; n++) outputs[n] = job->syn1 + (int64_t)w->rows[slot * w->outputs + n] * job->stride;
-
-    const int most = algorithm == FE_SKIPGRAM ? FE_MAX_INPUTS : 1;
-    float *labels = w->labels;
-    if (loss_kind == FE_NEGATIVE) {
-        if (s->label_columns != drawn.count) {
-            for (int i = 0; i < most * drawn.count + FE_VW; i++) labels[i] = i % drawn.count == 0 ? 1.0f : 0.0f;
-            s->label_columns = drawn.count;
-        }
-    } else {
-        int rows = contexts < most ? (int)contexts : most;
-        for (int m = 0; m < rows; m++)
-            memcpy(labels + m * drawn.count, w->column_labels + slot * w->outputs, (size_t)drawn.count * sizeof(float));
+/* Fetches the alias table's entries for the group that will start at centre c: the table outgrows the L2 cache together with
+ * the rows, and five exposed misses a group cost a tenth of the run. */
+FE_INLINE void fetch_draws(const fe_train_job *job, const fe_worker *w, uint64_t epoch_key, int64_t c) {
+    const uint64_t key = fe_centre_key(epoch_key, (uint64_t)w->position[c]);
+    for (int32_t j = 0; j < job->draws; j++) {
+        uint64_t bits = fe_mix64(key + (uint64_t)(j + 1) * FE_SILVER);
+        FE_PREFETCH(job->alias + fe_scale32((uint32_t)(bits >> 32), (uint32_t)job->vocabulary));
     }
+}
 
-    fe_block block = {inputs, outputs, 0, drawn.count, (job->dim + FE_VW - 1) / FE_VW * FE_VW, w->logits, NULL};
-    float loss = 0.0f;
-    if (algorithm == FE_SKIPGRAM) {
-        *examples += contexts;
-        for (int32_t k = lo; k <= hi;) {
-            block.m = 0;
-            for (; k <= hi && block.m < FE_MAX_INPUTS; k++) {
-                if (k == at) continue;
-                int32_t word = w->token[k];
-                if (job->lockf != NULL) factor[block.m] = job->lockf[word];
-                inputs[block.m++] = job->syn0 + (int64_t)word * job->stride;
+/* Rows to fetch for a group that comes later: its outputs, and the context words that enter the window by then. */
+FE_INLINE void fetch_group(const fe_train_job *job, const fe_worker *w, const fe_batch *batch, const fe_group *group,
+                           fe_block *b) {
+    int n = 0;
+    for (int i = group->columns - 1; i >= 0 && n < FE_AHEAD - FE_GROUP; i--) /* the last nodes of a path are the cold ones */
+        b->ahead[n++] = job->syn1 + (int64_t)group->rows[i] * job->stride;
+    for (int t = 0; t < group->size; t++) {
+        int64_t entering = w->hi[group->first + t] + 1;
+        if (entering < batch->tokens) b->ahead[n++] = job->syn0 + (int64_t)w->token[entering] * job->stride;
+    }
+    b->ahead_count = n;
+}
+
+/* Right answers and coverage of the lanes whose tokens stand at where[0 .. m] (skip-gram). */
+FE_INLINE void weigh_lanes(const fe_worker *w, const fe_group *group, const int32_t *where, int m, float *right, float *covered,
+                           const int loss) {
+    for (int k = 0; k < FE_SLICES; k++) {
+        vi lane = vi_load(where + k * FE_VW), live = vi_load(fe_lane_numbers + k * FE_VW) < m;
+        vf cover = vf_zero();
+        if (loss == FE_NEGATIVE)
+            for (int n = 0; n < group->columns; n++) vf_store(right + n * FE_LANES + k * FE_VW, vf_zero());
+        for (int t = 0; t < group->size; t++) {
+            const int64_t c = group->first + t;
+            vi in = (lane >= w->lo[c]) & (lane <= w->hi[c]) & (lane != w->at[c]) & live;
+            vf one = vf_from_bits(in & vf_bits(vf_zero() + 1.0f));
+            cover += one;
+            if (loss == FE_NEGATIVE) {
+                float *column = right + group->column_of[t] * FE_LANES + k * FE_VW;
+                vf_store(column, vf_load(column) + one);
             }
-            if (block.m == 0) break;
-            if (job->lockf != NULL) block.factor = factor;
-            loss += train_block(&block, labels, weights, alpha, w->change, job->stride, ahead, 0);
         }
-    } else {
-        *examples += 1;
-        float *hidden = w->hidden, *change = w->hidden + job->stride;
-        const float inverse = 1.0f / (float)contexts;
-        const float scale = job->cbow_mean ? inverse : 1.0f;
-        for (int64_t v = 0; v < block.width; v += FE_VW) {
+        vf_store(covered + k * FE_VW, cover);
+        if (loss == FE_HIERARCHICAL)
+            for (int n = 0; n < group->columns; n++)
+                vf_store(right + n * FE_LANES + k * FE_VW, cover * group->labels[n]);
+    }
+}
+
+FE_INLINE float train_skipgram(const fe_train_job *job, fe_worker *w, const fe_group *group, fe_block *b, float alpha,
+                               const int loss_kind) {
+    FE_ALIGN64 float covered[FE_LANES];
+    FE_ALIGN64 int32_t where[FE_LANES];
+    int32_t lo = w->lo[group->first], hi = w->hi[group->first];
+    for (int t = 1; t < group->size; t++) {
+        if (w->lo[group->first + t] < lo) lo = w->lo[group->first + t];
+        if (w->hi[group->first + t] > hi) hi = w->hi[group->first + t];
+    }
+    /* a lone centre is no context of its own; in a larger group every centre is a context of its neighbour */
+    const int32_t skip = group->size == 1 ? w->at[group->first] : -1;
+    float loss = 0.0f;
+    for (int32_t k = lo; k <= hi;) {
+        int m = 0;
+        for (; k <= hi && m < FE_LANES; k++) {
+            where[m] = k;
+            int32_t word = w->token[k];
+            b->inputs[m] = job->syn0 + (int64_t)word * job->stride;
+            if (b->locked) b->factor[m] = job->lockf[word];
+            m += k != skip;
+        }
+        if (m == 0) break;
+        for (int i = m; i < FE_LANES; i++) where[i] = -1;
+        b->m = m;
+        weigh_lanes(w, group, where, m, w->right, covered, loss_kind);
+        loss += train_block(b, w->right, covered, group->wrong, alpha, 0);
+        b->ahead_count = 0;
+    }
+    return loss;
+}
+
+FE_INLINE float train_cbow(const fe_train_job *job, fe_worker *w, const fe_group *group, fe_block *b, float alpha,
+                           const int loss_kind) {
+    FE_ALIGN64 float covered[FE_LANES];
+    int64_t centre[FE_GROUP];
+    int m = 0;
+    memset(covered, 0, sizeof covered);
+    if (loss_kind == FE_NEGATIVE) memset(w->right, 0, (size_t)group->columns * FE_LANES * sizeof(float));
+    for (int t = 0; t < group->size; t++) {
+        const int64_t c = group->first + t;
+        const int32_t lo = w->lo[c], hi = w->hi[c], at = w->at[c];
+        if (lo == hi) continue; /* no context */
+        float *hidden = w->hidden + m * job->stride;
+        const float scale = job->cbow_mean ? 1.0f / (float)(hi - lo) : 1.0f;
+        const int32_t *token = w->token;
+        for (int64_t v = 0; v < b->width; v += FE_VW) {
             vf sum = vf_zero();
-            for (int32_t k = lo; k <= hi; k++)
-                if (k != at) sum += vf_load(job->syn0 + (int64_t)w->token[k] * job->stride + v);
+            for (int32_t k = lo; k < at; k++) sum += vf_load(job->syn0 + (int64_t)token[k] * job->stride + v);
+            for (int32_t k = at + 1; k <= hi; k++) sum += vf_load(job->syn0 + (int64_t)token[k] * job->stride + v);
             vf_store(hidden + v, sum * scale);
         }
-        inputs[0] = hidden;
-        block.m = 1;
-        loss = train_block(&block, labels, weights, alpha, change, job->stride, ahead, 1);
-        /* word2vec.c's rule: the mean's rows each take the whole change; a sum's rows share it (gensim does the same) */
-        const float share = job->cbow_mean ? 1.0f : inverse;
-        for (int32_t k = lo; k <= hi; k++) {
-            if (k == at) continue;
+        covered[m] = 1.0f;
+        if (loss_kind == FE_NEGATIVE)
+            w->right[group->column_of[t] * FE_LANES + m] = 1.0f;
+        else
+            for (int n = 0; n < group->columns; n++) w->right[n * FE_LANES + m] = group->labels[n];
+        b->inputs[m] = hidden;
+        centre[m++] = c;
+    }
+    if (m == 0) return 0.0f;
+    b->m = m;
+    float loss = train_block(b, w->right, covered, group->wrong, alpha, 1);
+    for (int i = 0; i < m; i++) {
+        const int64_t c = centre[i];
+        const float *change = w->change + i * job->stride;
+        /* word2vec.c's rule: the rows of a mean each take the whole change; the rows of a sum share it (as in gensim) */
+        const float share = job->cbow_mean ? 1.0f : 1.0f / (float)(w->hi[c] - w->lo[c]);
+        for (int32_t k = w->lo[c]; k <= w->hi[c]; k++) {
+            if (k == w->at[c]) continue;
             int32_t word = w->token[k];
             float *row = job->syn0 + (int64_t)word * job->stride;
-            float f = job->lockf == NULL ? share : share * job->lockf[word];
-            for (int64_t v = 0; v < block.width; v += FE_VW) vf_store(row + v, vf_load(row + v) + vf_load(change + v) * f);
+            const float f = b->locked ? share * job->lockf[word] : share;
+            for (int64_t v = 0; v < b->width; v += FE_VW) vf_store(row + v, vf_load(row + v) + vf_load(change + v) * f);
         }
     }
     return loss;
 }
 
-FE_INLINE void train_batch(const fe_train_job *job, fe_worker *w, fe_state *s, const fe_batch *batch, double *loss,
+FE_INLINE void train_batch(const fe_train_job *job, fe_worker *w, const fe_state *s, const fe_batch *batch, double *loss,
                            int64_t *examples, const int algorithm, const int loss_kind) {
-    const int64_t centres = batch->centres;
-    for (int64_t c = 0; c < centres && c < FE_MAX_AHEAD - 1; c++) draw(job, w, s, c, loss_kind);
-    for (int64_t c = 0; c < centres; c++) {
-        fe_ahead ahead;
-        ahead.count = 0;
-        int64_t next = c + FE_MAX_AHEAD - 1;
-        if (next < centres) {
-            draw(job, w, s, next, loss_kind);
-            int slot = (int)(next % FE_MAX_AHEAD);
-            int rows = s->drawn[slot].count < FE_TILE_N ? s->drawn[slot].count : FE_TILE_N;
-            for (int n = 0; n < rows; n++) /* the last of a path are the rare, cold nodes */
-                ahead.row[n] = job->syn1 + (int64_t)w->rows[slot * w->outputs + s->drawn[slot].count - 1 - n] * job->stride;
-            ahead.count = rows;
+    const int most = loss_kind == FE_NEGATIVE ? job->group : 1;
+    float *stack_outputs[64];
+    fe_block block;
+    block.outputs = stack_outputs;
+    block.locked = job->lockf != NULL;
+    block.width = (job->dim + FE_VW - 1) / FE_VW * FE_VW;
+    block.stride = job->stride;
+    block.cells = w->cells;
+    block.change = w->change;
+
+    int64_t drawn = 0, next = 0; /* groups drawn so far, first centre that no group holds yet */
+    for (int64_t i = 0;; i++) {
+        while (drawn < i + FE_RING && next < batch->centres) {
+            int size = 1; /* a group stays inside its sentence: the context of one sentence is none of the next */
+            while (size < most && next + size < batch->centres && w->unit[next + size] == w->unit[next]) size++;
+            draw_group(job, w, s->epoch_key, next, size, &w->ring[drawn % FE_RING], loss_kind);
+            next += size;
+            drawn++;
+            if (loss_kind == FE_NEGATIVE && next < batch->centres) fetch_draws(job, w, s->epoch_key, next);
         }
-        int64_t entering = w->hi[c] + FE_MAX_AHEAD;
-        if (entering < batch->tokens) ahead.row[ahead.count++] = job->syn0 + (int64_t)w->token[entering] * job->stride;
-        *loss += (double)train_centre(job, w, s, c, &ahead, examples, algorithm, loss_kind);
+        if (i == drawn) break;
+        const fe_group *group = &w->ring[i % FE_RING];
+        block.ahead_count = 0;
+        if (i + FE_RING - 1 < drawn) fetch_group(job, w, batch, &w->ring[(i + FE_RING - 1) % FE_RING], &block);
+        if (group->columns == 0) continue;
+        float **outputs = group->columns <= 64 ? stack_outputs : w->pointers;
+        for (int n = 0; n < group->columns; n++) outputs[n] = job->syn1 + (int64_t)group->rows[n] * job->stride;
+        block.outputs = outputs;
+        block.n = group->columns;
+        for (int t = 0; t < group->size; t++) {
+            int64_t contexts = w->hi[group->first + t] - w->lo[group->first + t];
+            *examples += algorithm == FE_SKIPGRAM ? contexts : contexts > 0;
+        }
+        const float alpha = s->alpha0 + s->slope * (float)(w->position[group->first] - s->t0);
+        if (algorithm == FE_SKIPGRAM)
+            *loss += (double)train_skipgram(job, w, group, &block, alpha, loss_kind);
+        else
+            *loss += (double)train_cbow(job, w, group, &block, alpha, loss_kind);
     }
 }
 

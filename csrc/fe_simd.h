@@ -86,7 +86,7 @@ FE_INLINE float vf_sum(vf v) {
 FE_INLINE vf vf_clamp(vf x, float limit) {
 #if FE_VW > 1
     vf low = vf_zero() - limit, high = vf_zero() + limit;
-    vi below = x < low, above = x > high;
+    vi below = (vi)(x < low), above = (vi)(x > high);
     vi bits = (vf_bits(low) & below) | (vf_bits(high) & above) | (vf_bits(x) & ~(below | above));
     return vf_from_bits(bits);
 #else
@@ -94,17 +94,16 @@ FE_INLINE vf vf_clamp(vf x, float limit) {
 #endif
 }
 
-/* exp for |x| <= 80: 2^n times a polynomial of degree 6 on [-ln2 / 2, ln2 / 2], relative error below 2e-7. */
+/* exp for |x| <= 80: 2^n times a polynomial on [-ln2 / 2, ln2 / 2], relative error below 5e-7 (least squares on Chebyshev
+ * nodes; a fused multiply-add makes one step of range reduction enough). */
 FE_INLINE vf vf_exp(vf x) {
     const float magic = 12582912.0f; /* 1.5 * 2^23: adding it rounds to an integer that stands in the low bits */
     vf t = x * 1.44269504f + magic;
     vf n = t - magic;
-    vf r = x - n * 0.693359375f;
-    r = r - n * -2.12194440e-4f;
-    vf p = r * 1.3888889e-3f + 8.3333333e-3f;
-    p = p * r + 4.16666667e-2f;
-    p = p * r + 0.166666667f;
-    p = p * r + 0.5f;
+    vf r = x - n * 0.693147181f;
+    vf p = r * 8.368792436e-3f + 4.187315433e-2f;
+    p = p * r + 1.666652641e-1f;
+    p = p * r + 4.999951271e-1f;
     p = p * r + 1.0f;
     p = p * r + 1.0f;
 #if FE_VW > 1
@@ -114,7 +113,30 @@ FE_INLINE vf vf_exp(vf x) {
 #endif
 }
 
-/* Natural logarithm of normal positive numbers: exponent plus atanh-like series on [sqrt(1/2), sqrt(2)], error below 1e-6. */
+/* 1 / x to within 2 units in the last place: estimate and Newton steps where the CPU has an estimate, which is several times
+ * cheaper than its division. */
+FE_INLINE vf vf_reciprocal(vf x) {
+#if FE_VW == 16
+    vf r = (vf)_mm512_rcp14_ps((__m512)x);
+    return r + r * (1.0f - x * r);
+#elif FE_VW == 8
+    vf r = (vf)_mm256_rcp_ps((__m256)x);
+    return r + r * (1.0f - x * r);
+#else
+    return 1.0f / x;
+#endif
+}
+
+FE_INLINE vi vi_load(const int32_t *p) {
+    vi v;
+    __builtin_memcpy(&v, p, sizeof v);
+    return v;
+}
+
+static const int32_t fe_lane_numbers[16] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+
+/* Natural logarithm of normal positive numbers: exponent plus a polynomial on [sqrt(1/2), sqrt(2)], absolute error below 6e-7
+ * (least squares on Chebyshev nodes). */
 FE_INLINE vf vf_log(vf x) {
     vi bits = vf_bits(x);
     vi e = (bits - 0x3F3504F3) >> 23;
@@ -125,12 +147,14 @@ FE_INLINE vf vf_log(vf x) {
     vf m = vf_from_bits((vi)((uint32_t)bits - ((uint32_t)e << 23)));
     vf ef = (float)e;
 #endif
-    vf s = (m - 1.0f) / (m + 1.0f), q = s * s;
-    vf p = q * 0.22222222f + 0.28571429f;
-    p = p * q + 0.4f;
-    p = p * q + 0.66666667f;
-    p = p * q + 2.0f;
-    return ef * 0.693147181f + s * p;
+    m -= 1.0f;
+    vf p = m * 1.219349810e-1f - 1.908028258e-1f;
+    p = p * m + 2.054924407e-1f;
+    p = p * m - 2.486120561e-1f;
+    p = p * m + 3.330798150e-1f;
+    p = p * m - 5.000236288e-1f;
+    p = p * m + 1.000001679f;
+    return p * m + ef * 0.693147181f;
 }
 
 /* out[i] = sum of the lanes of v[i], i < count. Writes whole vectors: up to FE_VW - 1 floats past out + count. */

@@ -5,43 +5,47 @@
 
 /* Longest context that can matter is the longest sentence, so the caller passes min(window, longest sentence). */
 fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job, int64_t longest_window) {
-    int32_t outputs = job->loss == FE_NEGATIVE ? job->negative + 1 : (job->hs_longest > 0 ? job->hs_longest : 1);
+    int32_t outputs = job->loss == FE_NEGATIVE ? job->draws + FE_GROUP : (job->hs_longest > 0 ? job->hs_longest : 1);
     int64_t capacity = 2 * FE_UNIT + 4 * longest_window;
-    if (worker->memory != NULL && worker->capacity >= capacity && worker->outputs == outputs) return FE_OK;
+    if (worker->memory != NULL && worker->capacity >= capacity && worker->outputs >= outputs && worker->stride == job->stride)
+        return FE_OK;
     fe_worker_release(worker);
 
-    enum { PARTS = 12, SLACK = 64 };
-    uint64_t cells = (uint64_t)FE_MAX_INPUTS * (uint64_t)outputs + SLACK;
-    uint64_t ring = (uint64_t)FE_MAX_AHEAD * (uint64_t)outputs;
-    uint64_t sizes[PARTS] = {
-        4ull * (uint64_t)capacity, 4ull * (uint64_t)capacity, 4ull * (uint64_t)capacity, 4ull * (uint64_t)capacity,
-        8ull * (uint64_t)capacity, 4ull * ring, 4ull * ring, 4ull * cells, 4ull * cells, 4ull * ring,
-        4ull * (uint64_t)job->stride * (2 + FE_MAX_INPUTS), 8ull * (uint64_t)outputs,
+    const uint64_t tokens = (uint64_t)capacity, columns = (uint64_t)outputs, row = (uint64_t)job->stride * sizeof(float);
+    const uint64_t parts[] = {
+        4 * tokens, 4 * tokens, 4 * tokens, 4 * tokens, 4 * tokens, 8 * tokens,
+        4 * columns * FE_LANES, 4 * columns * FE_LANES, row * FE_GROUP, row * FE_LANES, sizeof(float *) * columns,
+        4 * columns * FE_RING, 4 * columns * FE_RING, 4 * columns * FE_RING,
     };
-    uint64_t offsets[PARTS], total = 0;
+    enum { PARTS = sizeof parts / sizeof parts[0] };
+    uint64_t start[PARTS], total = 64;
     for (int i = 0; i < PARTS; i++) {
-        offsets[i] = total;
-        total += (sizes[i] + SLACK + 63) / 64 * 64;
+        start[i] = total;
+        total += (parts[i] + 127) / 64 * 64; /* vectors may read a line past the end */
     }
-    char *memory = calloc(1, total + 64);
+    char *memory = calloc(1, total);
     if (memory == NULL) return FE_NOMEM;
     worker->memory = memory;
-    char *p = (char *)(((uintptr_t)memory + 63) & ~(uintptr_t)63);
     worker->capacity = capacity;
     worker->outputs = outputs;
-    worker->token = (int32_t *)(p + offsets[0]);
-    worker->at = (int32_t *)(p + offsets[1]);
-    worker->lo = (int32_t *)(p + offsets[2]);
-    worker->hi = (int32_t *)(p + offsets[3]);
-    worker->position = (int64_t *)(p + offsets[4]);
-    worker->rows = (int32_t *)(p + offsets[5]);
-    worker->weights = (float *)(p + offsets[6]);
-    worker->logits = (float *)(p + offsets[7]);
-    worker->labels = (float *)(p + offsets[8]);
-    worker->column_labels = (float *)(p + offsets[9]);
-    worker->hidden = (float *)(p + offsets[10]);
-    worker->change = worker->hidden + 2 * job->stride;
-    worker->pointers = (float **)(void *)(p + offsets[11]);
+    worker->stride = job->stride;
+    char *p = (char *)((uintptr_t)memory & ~(uintptr_t)63); /* start[0] = 64 leaves the room for this */
+    worker->token = (int32_t *)(p + start[0]);
+    worker->at = (int32_t *)(p + start[1]);
+    worker->lo = (int32_t *)(p + start[2]);
+    worker->hi = (int32_t *)(p + start[3]);
+    worker->unit = (int32_t *)(p + start[4]);
+    worker->position = (int64_t *)(p + start[5]);
+    worker->cells = (float *)(p + start[6]);
+    worker->right = (float *)(p + start[7]);
+    worker->hidden = (float *)(p + start[8]);
+    worker->change = (float *)(p + start[9]);
+    worker->pointers = (float **)(void *)(p + start[10]);
+    for (int i = 0; i < FE_RING; i++) {
+        worker->ring[i].rows = (int32_t *)(p + start[11]) + i * outputs;
+        worker->ring[i].wrong = (float *)(p + start[12]) + i * outputs;
+        worker->ring[i].labels = (float *)(p + start[13]) + i * outputs;
+    }
     return FE_OK;
 }
 

@@ -13,10 +13,12 @@ enum { FE_SKIPGRAM = 0, FE_CBOW = 1 };
 enum { FE_NEGATIVE = 0, FE_HIERARCHICAL = 1 };
 
 enum {
-    FE_ROW_ALIGN = 16,   /* floats: rows start on cache lines                                            */
-    FE_MAX_INPUTS = 16,  /* input rows of one block; a centre with more contexts takes several blocks    */
-    FE_MAX_AHEAD = 8,    /* centres whose output rows are drawn and prefetched before they are trained   */
-    FE_UNIT = 1024       /* centres per stretch of a long sentence, and kept tokens per batch of sentences */
+    FE_ROW_ALIGN = 16, /* floats: rows start on cache lines                                               */
+    FE_LANES = 16,     /* input rows of one block; a group with more contexts takes several blocks        */
+    FE_GROUP = 8,      /* most neighbouring centres that share their noise words                          */
+    FE_RING = 4,        /* groups whose output rows are drawn, the one that is trained included            */
+    FE_AHEAD = 32,     /* rows fetched while a group is trained                                           */
+    FE_UNIT = 1024     /* centres per stretch of a long sentence, and kept tokens per batch of sentences  */
 };
 
 typedef struct fe_train_job {
@@ -27,7 +29,9 @@ typedef struct fe_train_job {
     int32_t algorithm, loss;
     int32_t window;   /* largest distance between centre and context, >= 1 */
     int32_t shrink;   /* draw the window uniformly from 1 .. window        */
-    int32_t negative; /* noise words a centre                              */
+    int32_t negative; /* noise words of a pair                              */
+    int32_t group;    /* centres trained together, 1 .. FE_GROUP            */
+    int32_t draws;    /* noise words drawn for a group; each weighs negative / draws */
     int32_t cbow_mean;
     uint64_t seed;
     const uint32_t *keep;      /* (V) subsampling thresholds, or NULL                  */
@@ -52,6 +56,16 @@ typedef struct fe_piece {
     float alpha0, alpha1;
 } fe_piece;
 
+/* Neighbouring centres and the output rows drawn for them. */
+typedef struct fe_group {
+    int64_t first; /* centres first .. first + size of the batch */
+    int32_t size, columns;
+    int32_t column_of[FE_GROUP]; /* the centres' own columns                                  */
+    int32_t *rows;               /* (columns) output rows, all different                       */
+    float *wrong;                /* (columns) how often the row is a wrong answer              */
+    float *labels;               /* (columns) hierarchical softmax: 1 - code                   */
+} fe_group;
+
 /* One a worker. The counters are read by other threads while the worker runs, so they are atomic; they are added to once a
  * batch. Everything else belongs to the worker alone. */
 typedef struct fe_worker {
@@ -61,18 +75,18 @@ typedef struct fe_worker {
     /* scratch, sized by fe_worker_prepare */
     void *memory;
     int64_t capacity;     /* tokens per batch including context */
-    int32_t outputs;      /* most output rows of one centre     */
-    int32_t *token;       /* (capacity) word ids that survived subsampling                 */
-    int32_t *at, *lo, *hi; /* (capacity) a centre's index in token, and its context lo .. hi */
-    int64_t *position;    /* (capacity) a centre's absolute position                       */
-    int32_t *rows;        /* (ring, outputs) output rows drawn ahead                       */
-    float *weights;       /* (ring, outputs) their column weights                          */
-    float *logits;        /* (FE_MAX_INPUTS * outputs + padding)                           */
-    float *labels;        /* same length: the label of each cell                           */
-    float *column_labels; /* (ring, outputs) HS: 1 - code                                  */
-    float *hidden;        /* (2, stride) CBOW's hidden vector and its change               */
-    float *change;        /* (FE_MAX_INPUTS, stride) change of the inputs over column tiles */
-    float **pointers;     /* (outputs) row pointers of a centre with more than 64 columns */
+    int64_t stride;
+    int32_t outputs;      /* most output rows of a group        */
+    int32_t *token;        /* (capacity) word ids that survived subsampling                   */
+    int32_t *at, *lo, *hi; /* (capacity) a centre's index in token, and its context lo .. hi  */
+    int32_t *unit;         /* (capacity) tells the centres of one sentence from the next's    */
+    int64_t *position;     /* (capacity) a centre's absolute position                         */
+    fe_group ring[FE_RING];
+    float *cells;    /* (outputs, FE_LANES) logits, then gradients                            */
+    float *right;    /* (outputs, FE_LANES) weights of the right answers                      */
+    float *hidden;   /* (FE_GROUP, stride) CBOW's hidden vectors                              */
+    float *change;   /* (FE_LANES, stride) the inputs' change, where it is buffered           */
+    float **pointers; /* (outputs) row pointers of a group with many columns                  */
 } fe_worker;
 
 typedef fe_status fe_train_fn(const fe_train_job *job, const fe_piece *piece, fe_worker *worker);

@@ -56,6 +56,8 @@ class Trainer:
         lockf: NDArray[np.float32] | None = None,
         longest_sentence: int | None = None,
         isa: str | None = None,
+        group: int = 3,
+        draws: int | None = None,
     ) -> None: ...
     def run(
         self,

@@ -29,12 +29,12 @@ cdef extern from "fe_huffman.h":
 
 
 cdef extern from "fe_train.h":
-    enum: FE_SKIPGRAM, FE_CBOW, FE_NEGATIVE, FE_HIERARCHICAL, FE_ROW_ALIGN
+    enum: FE_SKIPGRAM, FE_CBOW, FE_NEGATIVE, FE_HIERARCHICAL, FE_ROW_ALIGN, FE_GROUP
     ctypedef struct fe_train_job:
         float *syn0
         float *syn1
         int64_t stride, vocabulary
-        int32_t dim, algorithm, loss, window, shrink, negative, cbow_mean
+        int32_t dim, algorithm, loss, window, shrink, negative, group, draws, cbow_mean
         uint64_t seed
         const uint32_t *keep
         const float *lockf
@@ -326,6 +326,11 @@ cdef class Trainer:
         Bound of the scratch memory when the window is large.
     isa : str, optional
         Instruction set; default `simd()`.
+    group : int
+        Neighbouring centre words that share their noise words.
+    draws : int, optional
+        Noise words drawn for a group, each of weight negative / draws; by default a fifth more than `negative`, which holds
+        gensim's scores on real text (benchmarks/NOTES.md).
     """
 
     cdef fe_train_job job
@@ -336,7 +341,8 @@ cdef class Trainer:
 
     def __init__(self, float[:, ::1] syn0, float[:, ::1] syn1, *, int dim, str algorithm, str loss, int64_t window,
                  bint shrink_windows=True, int negative=5, bint cbow_mean=True, seed=1, keep=None, noise=None,
-                 huffman=None, lockf=None, longest_sentence=None, isa=None):
+                 huffman=None, lockf=None, longest_sentence=None, isa=None,
+                 int group=3, draws=None):
         cdef int64_t v = syn0.shape[0], stride = syn0.shape[1], expected
         cdef const uint32_t[::1] keep_view
         cdef const float[::1] lock_view
@@ -366,6 +372,9 @@ cdef class Trainer:
         # the drawn reach depends on the window as given; only the scratch memory on what a sentence can fill of it
         job.window, job.shrink = <int32_t>min(window, 2147483647), shrink_windows
         job.negative, job.cbow_mean = negative, cbow_mean
+        job.group, job.draws = group, draws if draws is not None else negative + (negative + 4) // 5
+        if not (1 <= job.group <= FE_GROUP and job.draws >= 1):
+            raise ValueError(f"group={group}, draws={draws}: 1 to {FE_GROUP}, at least 1")
         job.seed = <uint64_t>(int(seed) & 0xFFFFFFFFFFFFFFFF)
         job.keep, job.lockf, job.alias = NULL, NULL, NULL
         job.hs_offsets, job.hs_points, job.hs_codes = NULL, NULL, NULL
@@ -385,8 +394,8 @@ cdef class Trainer:
         if loss == "ns":
             if noise is None or len(noise) != v:
                 raise ValueError(f"noise must have {v} entries")
-            if negative < 1:
-                raise ValueError(f"negative={negative}: must be at least 1")
+            if negative < 1 or negative > 100000:
+                raise ValueError(f"negative={negative}: must be 1 to 100,000")
             alias_view = alias_table(noise).view(np.uint8)
             job.alias = <const fe_alias *>&alias_view[0]
             alive.append(alias_view)
