@@ -377,6 +377,9 @@ FE_INLINE void weigh_lanes(const fe_worker *w, const fe_group *group, const int3
         for (int t = 0; t < group->size; t++) {
             const int64_t c = group->first + t;
             vi in = (lane >= w->lo[c]) & (lane <= w->hi[c]) & (lane != w->at[c]) & live;
+#if FE_VW == 1
+            in = -in; /* true is 1 in a scalar, all bits in a vector */
+#endif
             vf one = vf_from_bits(in & vf_bits(vf_zero() + 1.0f));
             cover += one;
             if (loss == FE_NEGATIVE) {

@@ -19,7 +19,6 @@ Representations of Words and Phrases and their Compositionality"; noise words sh
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -146,17 +145,15 @@ def reaches(keys: np.ndarray, window: int, shrink_windows: bool) -> np.ndarray:
     return window - scale32(keys >> np.uint64(32), window)
 
 
-def units(offsets: np.ndarray, t0: int, t1: int, window: int) -> Iterator[tuple[int, int]]:
+def units(offsets: np.ndarray, t0: int, t1: int, window: int) -> list[tuple[int, int]]:
     """Token ranges whose words form groups: sentences, or stretches of long ones, inside t0..t1.
 
     A stretch is 1,024 tokens, or as many as a window reaches where that is far more.
     """
     reach = min(window, int(np.diff(offsets).max(initial=0)))
     stretch = reach if 2 * reach > 3 * UNIT else UNIT
-    for begin, end in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True):
-        begin, end = max(begin, t0), min(end, t1)
-        for first in range(begin, end, stretch):
-            yield first, min(first + stretch, end)
+    parts = ((max(a, t0), min(b, t1)) for a, b in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True))
+    return [(first, min(first + stretch, end)) for begin, end in parts for first in range(begin, end, stretch)]
 
 
 def last_pass(outputs: int, tile: int) -> int:

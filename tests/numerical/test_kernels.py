@@ -102,7 +102,7 @@ def test_any_group(case, group, draws, algorithm, isa):
 @pytest.mark.parametrize("window", [4, 5, 6, 13, 14])
 def test_inputs_that_just_fit_one_block_or_two(window, algorithm, isa):
     """Unions of 2 * window + 3 positions at group=3: 11 to 31."""
-    check(Problem(algorithm=algorithm, window=window, shrink_windows=False, longest=120, alpha0=0.05), isa)
+    check(Problem(algorithm=algorithm, window=window, shrink_windows=False, longest=120, alpha0=0.03), isa)
 
 
 @pytest.mark.parametrize("isa", ISAS)
@@ -187,7 +187,7 @@ def test_pieces_make_no_difference(group, model, isa):
         cuts = np.random.default_rng(5).choice(np.arange(1, problem.tokens), 40, replace=False)
     else:  # a cut between centre words that share their noise words parts them, so only where nobody shares
         cuts = np.concatenate([offsets[1:-1], *(np.arange(a + 1024, b, 1024) for a, b in pairwise(offsets))])
-        assert len(cuts) > len(offsets)
+        assert len(cuts) > len(offsets) - 2, "some sentence must be longer than a stretch"
     whole = problem.run_engine(isa)
     pieces = problem.run_engine(isa, cuts=tuple(sorted(cuts.tolist())))
     np.testing.assert_array_equal(whole[0], pieces[0])
@@ -242,7 +242,7 @@ def test_extreme_scores(loss, algorithm, isa, monkeypatch):
     syn0, syn1, state = problem.run_engine(isa)
     softplus = block.softplus
     monkeypatch.setattr(block, "softplus", lambda x: softplus(np.clip(x, -30, 30)))
-    W_in, W_out, totals = problem.run_twin()
+    W_in, W_out, totals = problem.run_twin(TILES[isa])
     # weights of 5 to 20: one rounding is 1e-6, and the scores' own rounding (1e-5) moves unsaturated sigmoids a little
     np.testing.assert_allclose(syn0, W_in, rtol=0, atol=1e-4)
     np.testing.assert_allclose(syn1, W_out, rtol=0, atol=1e-4)

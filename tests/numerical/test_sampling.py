@@ -156,8 +156,7 @@ def test_negatives_follow_the_noise_distribution(exponent, group, draws, isa, rn
     expected = np.append(p, 1 - p.sum()) * total
     observed = np.append(drawn[1:], total - drawn[1:].sum())
     assert np.sum((observed - expected) ** 2 / expected) < chi_square_limit(types)
-    if draws != 6:  # a power of two of the weight is exact, so these are whole numbers
-        np.testing.assert_array_equal(drawn[1:], np.round(drawn[1:]))
+    np.testing.assert_allclose(drawn[1:], np.round(drawn[1:]), rtol=1e-4, atol=1e-3)  # sigmoid(0) is 1/2 to 3e-7
 
 
 @pytest.mark.parametrize("isa", ISAS)
