@@ -43,7 +43,8 @@ def check(problem: Problem, isa: str, tolerance: float = TOLERANCE, cuts: tuple[
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("dim", DIMS)
 def test_every_dimension(dim, model, isa):
-    check(MODELS[model].but(dim=dim), isa)
+    # beyond 200 dimensions the start weights' scores and such steps go past 30, where the engine cuts the loss
+    check(MODELS[model].but(dim=dim, alpha0=0.1 if dim < 200 else 0.04), isa)
 
 
 CASES = {
@@ -51,7 +52,7 @@ CASES = {
     "window 2": dict(window=2),
     "window 10": dict(window=10),
     "fixed window": dict(shrink_windows=False),
-    "more contexts than one block holds": dict(window=20, shrink_windows=False, longest=100),
+    "more contexts than one block holds": dict(window=20, shrink_windows=False, longest=100, alpha0=0.02),
     "window beyond every sentence": dict(window=60, longest=9),
     "window beyond 32 bits of reach times length": dict(window=2**31 - 1, longest=9),
     "one sentence": dict(longest=2000),
@@ -60,7 +61,7 @@ CASES = {
     "stretches of a long sentence": dict(longest=10**6, tokens=2300, t0=100, types=300),
     "thinned": dict(sample=1e-2, types=300),
     "thinned piece": dict(sample=1e-2, longest=10**6, tokens=2500, t0=900, t1=1200, window=8),
-    "thinned stretches": dict(sample=1e-2, longest=10**6, tokens=5000, types=300, alpha0=0.05),
+    "thinned stretches": dict(sample=1e-2, longest=10**6, tokens=5000, types=300, alpha0=0.03),
     "thinned to nothing but a few": dict(sample=1e-5, longest=10**6, tokens=5000),
     "row factors": dict(lockf=True),
     "constant learning rate": dict(alpha1=0.1),
@@ -81,7 +82,7 @@ def test_every_setting(case, model, isa):
 GROUPS = [(1, 5), (1, None), (2, 5), (3, 5), (3, 1), (4, 7), (5, 16), (8, None), (8, 5), (8, 40)]
 GROUP_CASES = {
     "usual": dict(types=200, alpha0=0.05),
-    "wide": dict(types=200, alpha0=0.03, window=12, shrink_windows=False, longest=60),
+    "wide": dict(types=200, alpha0=0.01, alpha1=0.005, window=12, shrink_windows=False, longest=60),
     "thinned": dict(types=300, alpha0=0.05, sample=1e-2, longest=200),
     # neighbours are the same word, noise words are some of the group's centre words and not others
     "few words": dict(types=4, alpha0=0.02, lockf=True, longest=60),
