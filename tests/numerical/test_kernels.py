@@ -76,7 +76,7 @@ CASES = {
 @pytest.mark.parametrize("model", MODELS)
 @pytest.mark.parametrize("case", CASES)
 def test_every_setting(case, model, isa):
-    # CBOW adds the same change to a row of many windows again and again, so its roundings add up: the twin in float32 is
+    # CBOW adds the same change to a row of many windows again and again, so roundings add up: the twin in float32 is
     # off by 4e-5 where its windows hold 40 words
     rounding = 8e-5 if case.startswith("more contexts") and model == "cbow-ns" else TOLERANCE
     check(MODELS[model].but(**CASES[case]), isa, tolerance=rounding)
