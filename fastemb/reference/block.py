@@ -2,17 +2,22 @@
 
 Skip-gram, CBOW, negative sampling and hierarchical softmax are one computation on differently chosen rows:
 
-    H (M, d)   inputs: one hidden vector a row (skip-gram: the context words' rows; CBOW: their mean or sum, so M = 1)
-    O (N, d)   outputs: rows of the output matrix (negative sampling: the centre word, then the negatives;
+    H (M, d)   inputs: one hidden vector a row (skip-gram: the context words' rows; CBOW: a centre word's context words'
+               mean or sum)
+    O (N, d)   outputs: rows of the output matrix (negative sampling: the centre words, then the noise words;
                hierarchical softmax: the inner nodes on the centre word's path)
-    labels (N,)    1 where the output is right, 0 where it is wrong (hierarchical softmax: 1 - code bit)
-    weights (N,)   how much a column counts: 1; 0 for a negative that is the centre word; 2 for one drawn twice
+    P (M, N)   how often this output is the right answer to this input
+    Q (M, N)   how often it is a wrong one
 
     X = H O^T          scores              (M, N)
     S = sigmoid(X)     probabilities
-    loss = sum over m, n of weights[n] * (softplus(X) - labels[n] * X)
-    G = lr * weights * (labels - S)        minus the gradient of the loss with respect to X, times the learning rate
+    loss = sum over m, n of P * softplus(-X) + Q * softplus(X)
+    G = lr * (P - (P + Q) * S)             minus the gradient of the loss with respect to X, times the learning rate
     dH = G O           dO = G^T H          both from the values before the step
+
+One centre word with its context is a block in which P is 1 in the centre's column and 0 elsewhere, and Q the reverse.
+Neighbouring centre words overlap in context, so a block of several asks each input row for all of them at once; what P
+and Q are then is told in `word2vec.NegativeSampling`.
 
 Every function works in the dtype it is given, so the gradients can be checked by finite differences in float64.
 
@@ -38,7 +43,7 @@ def softplus(x: np.ndarray) -> np.ndarray:
     return np.maximum(x, 0) + np.log1p(np.exp(-np.abs(x)))
 
 
-def block_loss(H: np.ndarray, O: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> float:
+def block_loss(H: np.ndarray, O: np.ndarray, right: np.ndarray, wrong: np.ndarray) -> float:
     """Weighted logistic loss of a block.
 
     Parameters
@@ -47,8 +52,8 @@ def block_loss(H: np.ndarray, O: np.ndarray, labels: np.ndarray, weights: np.nda
         Inputs.
     O : (N, d) array
         Outputs.
-    labels, weights : (N,) arrays
-        Of the columns of ``H @ O.T``.
+    right, wrong : (M, N) arrays, or what broadcasts to it
+        How often each output is a right and a wrong answer to each input: P and Q above.
 
     Returns
     -------
@@ -58,20 +63,20 @@ def block_loss(H: np.ndarray, O: np.ndarray, labels: np.ndarray, weights: np.nda
     Examples
     --------
     >>> import numpy as np
-    >>> block_loss(np.zeros((3, 4)), np.zeros((2, 4)), np.array([1, 0]), np.array([1, 1])) / float(np.log(2))
+    >>> block_loss(np.zeros((3, 4)), np.zeros((2, 4)), np.array([1, 0]), np.array([0, 1])) / float(np.log(2))
     6.0
     """
     X = H @ O.T
-    return float(np.sum(weights * np.where(labels > 0, softplus(-X), softplus(X))))
+    return float(np.sum(right * softplus(-X) + wrong * softplus(X)))
 
 
-def gradient_cells(H: np.ndarray, O: np.ndarray, labels: np.ndarray, weights: np.ndarray, lr: float) -> np.ndarray:
+def gradient_cells(H: np.ndarray, O: np.ndarray, right: np.ndarray, wrong: np.ndarray, lr: float) -> np.ndarray:
     """G, the (M, N) changes of the scores, in the dtype of H."""
-    return np.asarray(lr * weights * (labels - sigmoid(H @ O.T)), dtype=H.dtype)
+    return np.asarray(lr * (right - (right + wrong) * sigmoid(H @ O.T)), dtype=H.dtype)
 
 
 def block_gradients(
-    H: np.ndarray, O: np.ndarray, labels: np.ndarray, weights: np.ndarray, lr: float
+    H: np.ndarray, O: np.ndarray, right: np.ndarray, wrong: np.ndarray, lr: float
 ) -> tuple[np.ndarray, np.ndarray]:
     """What one step adds to the inputs and outputs: ``-lr`` times the gradients of :func:`block_loss`.
 
@@ -80,7 +85,7 @@ def block_gradients(
     dH : (M, d) array
     dO : (N, d) array
     """
-    G = gradient_cells(H, O, labels, weights, lr)
+    G = gradient_cells(H, O, right, wrong, lr)
     return G @ O, G.T @ H
 
 
@@ -89,12 +94,12 @@ def block_step(
     W_out: np.ndarray,
     inputs: np.ndarray,
     outputs: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray,
+    right: np.ndarray,
+    wrong: np.ndarray,
     lr: float,
     lockf: np.ndarray | None = None,
     *,
-    in_turn: bool = False,
+    in_turn: int = 0,
 ) -> float:
     """One skip-gram block, in place: every input row against every output row.
 
@@ -106,15 +111,15 @@ def block_step(
         Output matrix, changed in place.
     inputs, outputs : (M,), (N,) int arrays
         Rows of the two matrices; a row may occur several times and then gets the sum of its changes.
-    labels, weights : (N,) arrays
+    right, wrong : (M, N) arrays, or what broadcasts to it
     lr : float
         Learning rate.
     lockf : (V,) array, optional
         Each input row's own factor on its change; 0 freezes the row.
-    in_turn : bool
-        For a word that is context twice: the outputs' change from its second place uses the row as its first place left
-        it, which is what a kernel does that stores each input row as soon as it is done with it. A difference of the
-        order of lr squared; all scores and the inputs' changes come from the old values either way.
+    in_turn : int
+        For a word that is an input twice: the change of the last so many outputs uses, for its second place, the row as
+        its first place left it, which is what a kernel does that stores each input row as soon as it is done with it.
+        A difference of the order of lr squared; all scores and the inputs' changes come from the old values either way.
 
     Returns
     -------
@@ -122,14 +127,15 @@ def block_step(
         Loss of the block before the step.
     """
     H, O = W_in[inputs], W_out[outputs]  # copies: a word that is context twice is two inputs with the same value
-    loss = block_loss(H, O, labels, weights)
-    G = gradient_cells(H, O, labels, weights, lr)
+    loss = block_loss(H, O, right, wrong)
+    G = gradient_cells(H, O, right, wrong, lr)
     dH = G @ O
     if lockf is not None:
         dH *= lockf[inputs, None]
-    if in_turn:
-        H = H + np.tril(inputs[:, None] == inputs, -1).astype(H.dtype) @ dH
     dO = G.T @ H
+    if in_turn:
+        before = np.tril(inputs[:, None] == inputs, -1).astype(H.dtype)  # which places of the same word come first
+        dO[-in_turn:] += G.T[-in_turn:] @ (before @ dH)
     np.add.at(W_in, inputs, dH)
     np.add.at(W_out, outputs, dO)
     return loss
@@ -138,31 +144,36 @@ def block_step(
 def cbow_step(
     W_in: np.ndarray,
     W_out: np.ndarray,
-    inputs: np.ndarray,
+    contexts: list[np.ndarray],
     outputs: np.ndarray,
-    labels: np.ndarray,
-    weights: np.ndarray,
+    right: np.ndarray,
+    wrong: np.ndarray,
     lr: float,
     lockf: np.ndarray | None = None,
     *,
     mean: bool = True,
 ) -> float:
-    """One CBOW block, in place: the mean (or sum) of the input rows is the only hidden vector.
+    """One CBOW block, in place: the mean (or sum) of each context's input rows is one hidden vector.
 
-    What the rows get is word2vec's rule and gensim's, not the gradient: with the mean, each of the M rows takes the
-    hidden vector's whole change, M times the gradient (Irsoy et al. 2021, "Corrected CBOW Performs as well as
-    Skip-gram"); with the sum, each takes an M-th of it, an M-th of the gradient.
+    What the rows get is word2vec's rule and gensim's, not the gradient: with the mean, each of a context's C rows takes
+    the hidden vector's whole change, C times the gradient (Irsoy et al. 2021, "Corrected CBOW Performs as well as
+    Skip-gram"); with the sum, each takes a C-th of it, a C-th of the gradient.
 
-    Parameters and result as :func:`block_step`.
+    Parameters
+    ----------
+    contexts : list of M int arrays, none empty
+        Input rows of each centre word's context.
+
+    The other parameters and the result are those of :func:`block_step`.
     """
-    rows = W_in[inputs]
-    H = (rows.mean(axis=0) if mean else rows.sum(axis=0))[None]
+    H = np.stack([W_in[rows].mean(axis=0) if mean else W_in[rows].sum(axis=0) for rows in contexts])
     O = W_out[outputs]
-    loss = block_loss(H, O, labels, weights)
-    dH, dO = block_gradients(H, O, labels, weights, lr)
-    dH = np.repeat(dH if mean else dH / len(inputs), len(inputs), axis=0)
-    if lockf is not None:
-        dH *= lockf[inputs, None]
-    np.add.at(W_in, inputs, dH)
+    loss = block_loss(H, O, right, wrong)
+    dH, dO = block_gradients(H, O, right, wrong, lr)
+    for rows, change in zip(contexts, dH, strict=True):
+        share = np.full(len(rows), 1 if mean else 1 / len(rows), dtype=H.dtype)
+        if lockf is not None:
+            share *= lockf[rows]
+        np.add.at(W_in, rows, share[:, None] * change)
     np.add.at(W_out, outputs, dO)
     return loss

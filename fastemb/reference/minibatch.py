@@ -1,10 +1,11 @@
 """Skip-gram with negative sampling, as fast as plain NumPy makes it: many centre words a step.
 
-Same objective and same sharing as the C trainer: each centre word draws its own negatives, which all its context words
-share. What differs is when changes become visible: here all centre words of a batch see the weights from before it,
-and their changes are added up. That is why a batch must stay small (a few hundred centre words): a frequent word gets
-the sum of all its changes at once, computed at one point, and overshoots when they are too many (batches of 1,000
-already blow up on real text; 256 costs 1 % of the loss and is 1.7 times as fast as 64).
+Same objective as the C trainer, with less sharing: each centre word draws its own negatives, which all its context
+words share; the C trainer lets neighbouring centre words share theirs, too (here is what it does at ``group=1,
+draws=negative``). What differs besides is when changes become visible: here all centre words of a batch see the weights
+from before it, and their changes are added up. That is why a batch must stay small (a few hundred centre words): a
+frequent word gets the sum of all its changes at once, computed at one point, and overshoots when they are too many
+(batches of 1,000 already blow up on real text; 256 costs 1 % of the loss and is 1.7 times as fast as 64).
 
 This is the baseline of the benchmarks: what an experienced NumPy user would write.
 """

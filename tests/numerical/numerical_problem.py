@@ -13,6 +13,7 @@ from fastemb.reference import word2vec
 from fastemb.training import _engine, rows
 
 ISAS = _engine.available_simd()
+TILES = {"scalar": 4, "avx2": 6, "avx512": 12, "neon": 12}  # FE_TILE of csrc/fe_kernel.inc.h
 
 
 @dataclass(frozen=True)
@@ -28,6 +29,8 @@ class Problem:
     window: int = 5
     shrink_windows: bool = True
     negative: int = 5
+    group: int = 3
+    draws: int | None = None
     cbow_mean: bool = True
     sample: float = 0.0
     lockf: bool = False
@@ -70,6 +73,10 @@ class Problem:
     def stop(self) -> int:
         return self.tokens if self.t1 is None else self.t1
 
+    def alpha(self, t: int) -> float:
+        """Learning rate at a token."""
+        return self.alpha0 + (self.alpha1 - self.alpha0) * (t - self.t0) / (self.stop - self.t0)
+
     def trainer(self, syn0: np.ndarray, syn1: np.ndarray, isa: str | None = None) -> _engine.Trainer:
         d = self.data
         return _engine.Trainer(
@@ -81,6 +88,8 @@ class Problem:
             window=self.window,
             shrink_windows=self.shrink_windows,
             negative=self.negative,
+            group=self.group,
+            draws=self.draws,
             cbow_mean=self.cbow_mean,
             seed=self.seed,
             keep=d.keep,
@@ -96,44 +105,46 @@ class Problem:
         d = self.data
         syn0, syn1 = rows.padded(d.syn0.copy()), rows.padded(d.syn1.copy())
         trainer, state = self.trainer(syn0, syn1, isa), _engine.WorkerState()
-        edges = [self.t0, *cuts, self.stop]
-
-        def alpha(t: int) -> float:
-            return self.alpha0 + (self.alpha1 - self.alpha0) * (t - self.t0) / (self.stop - self.t0)
-
-        for a, b in pairwise(edges):
+        for a, b in pairwise([self.t0, *cuts, self.stop]):
             sentence = int(np.searchsorted(d.offsets, a, side="right")) - 1
-            assert trainer.run(d.ids, 0, d.offsets, sentence, a, b, self.epoch, alpha(a), alpha(b), state)
+            assert trainer.run(d.ids, 0, d.offsets, sentence, a, b, self.epoch, self.alpha(a), self.alpha(b), state)
         for table in (syn0, syn1):
             assert not table[:, self.dim :].any(), "the padding of the rows must stay zero"
         return np.array(syn0[:, : self.dim]), np.array(syn1[:, : self.dim]), state
 
     @lru_cache(maxsize=8)  # noqa: B019  (tests ask for one problem once per instruction set, one after the other)
-    def run_twin(self, dtype: type = np.float64) -> tuple[np.ndarray, np.ndarray, word2vec.Totals]:
+    def run_twin(
+        self, tile: int = 12, cuts: tuple[int, ...] = (), dtype: type = np.float64
+    ) -> tuple[np.ndarray, np.ndarray, word2vec.Totals]:
         """The same by the NumPy twin, in float64 unless told: its own rounding is then out of the picture."""
         d = self.data
         W_in, W_out = d.syn0.astype(dtype), d.syn1.astype(dtype)
         if self.loss == "ns":
-            objective = word2vec.NegativeSampling(d.noise, self.negative)
+            objective = word2vec.NegativeSampling(d.noise, self.negative, group=self.group, draws=self.draws)
         else:
             objective = word2vec.HierarchicalSoftmax(d.counts)
-        totals = word2vec.epoch(
-            W_in,
-            W_out,
-            d.ids,
-            d.offsets,
-            objective,
-            algorithm=self.algorithm,
-            window=self.window,
-            shrink_windows=self.shrink_windows,
-            cbow_mean=self.cbow_mean,
-            keep=d.keep,
-            lockf=d.lockf,
-            alpha0=self.alpha0,
-            alpha1=self.alpha1,
-            seed=self.seed,
-            number=self.epoch,
-            t0=self.t0,
-            t1=self.stop,
-        )
+        totals = word2vec.Totals()
+        for a, b in pairwise([self.t0, *cuts, self.stop]):
+            piece = word2vec.epoch(
+                W_in,
+                W_out,
+                d.ids,
+                d.offsets,
+                objective,
+                algorithm=self.algorithm,
+                window=self.window,
+                shrink_windows=self.shrink_windows,
+                cbow_mean=self.cbow_mean,
+                keep=d.keep,
+                lockf=d.lockf,
+                alpha0=self.alpha(a),
+                alpha1=self.alpha(b),
+                seed=self.seed,
+                number=self.epoch,
+                t0=a,
+                t1=b,
+                tile=tile,
+            )
+            for name, value in vars(piece).items():
+                setattr(totals, name, getattr(totals, name) + value)
         return W_in, W_out, totals

@@ -128,27 +128,35 @@ def trainer(types: int, syn1: np.ndarray, isa: str, **options) -> _engine.Traine
 
 
 @pytest.mark.parametrize("isa", ISAS)
+@pytest.mark.parametrize("group, draws", [(1, 5), (2, None), (3, None), (3, 5), (8, 10)])
 @pytest.mark.parametrize("exponent", [0.75, 1.0, 0.0, -0.5])
-def test_negatives_follow_the_noise_distribution(exponent, isa, rng):
+def test_negatives_follow_the_noise_distribution(exponent, group, draws, isa, rng):
     """Counts how often the engine draws each word.
 
-    Two-word sentences of word 0, inputs frozen at 1, outputs so small that every sigmoid is 1/2: each draw of a word
-    moves its output by exactly -alpha / 2. Draws of word 0 itself are dropped, being the centre word.
+    Sentences of one group of word 0, windows beyond them, inputs frozen at 1, outputs so small that every sigmoid is
+    1/2: each draw of a word moves its output by negative / draws * -alpha / 2 for each pair of the group. Draws of word
+    0 itself are dropped, being the centre word.
     """
-    types, tokens, alpha = 50, 40_000, 2.0**-40
+    types, sentences, length, alpha = 50, 20_000, max(group, 2), 2.0**-40
+    tokens, groups, pairs = sentences * length, sentences * length // group, group * (length - 1)
     counts = np.sort(rng.integers(1, 1000, types))[::-1].astype(float)
     noise = counts**exponent
     syn1 = rows.padded(np.zeros((types, 1), np.float32))
-    ids, offsets = np.zeros(tokens, np.int32), np.arange(0, tokens + 1, 2, dtype=np.int64)
+    ids, offsets = np.zeros(tokens, np.int32), np.arange(0, tokens + 1, length, dtype=np.int64)
     state = _engine.WorkerState()
-    assert trainer(types, syn1, isa, noise=noise, seed=123).run(ids, 0, offsets, 0, 0, tokens, 0, alpha, alpha, state)
-    drawn = np.round(-syn1[:, 0].astype(float) / (alpha / 2))
-    assert state.examples == tokens and drawn[0] == -tokens
+    job = trainer(types, syn1, isa, noise=noise, seed=123, group=group, draws=draws, window=length)
+    assert job.run(ids, 0, offsets, 0, 0, tokens, 0, alpha, alpha, state)
+    assert state.examples == groups * pairs
+    moved = syn1[:, 0].astype(float) / (alpha / 2 * pairs)  # 20,000 roundings to 24 bits: below 1e-3 of it
+    assert moved[0] == pytest.approx(groups, rel=1e-3)
+    draws = draws or 6
+    drawn = -moved * draws / 5
     p = noise[1:] / noise.sum()
-    total = 5 * tokens
+    total = draws * groups
     expected = np.append(p, 1 - p.sum()) * total
     observed = np.append(drawn[1:], total - drawn[1:].sum())
     assert np.sum((observed - expected) ** 2 / expected) < chi_square_limit(types)
+    np.testing.assert_allclose(drawn[1:], np.round(drawn[1:]), rtol=1e-4, atol=1e-3)  # sigmoid(0) is 1/2 to 3e-7
 
 
 @pytest.mark.parametrize("isa", ISAS)
