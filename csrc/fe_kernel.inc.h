@@ -677,7 +677,7 @@ fe_status FE_FN(const fe_train_job *job, const fe_piece *piece, fe_worker *w) {
     s.alpha0 = piece->alpha0;
     s.t0 = piece->t0;
     s.slope = piece->t1 > piece->t0 ? (piece->alpha1 - piece->alpha0) / (float)(piece->t1 - piece->t0) : 0.0f;
-    const int64_t stretch = job->window > FE_UNIT && w->capacity > 8 * FE_UNIT ? (w->capacity - 2 * FE_UNIT) / 4 : FE_UNIT;
+    const int64_t stretch = job->longest_window > FE_UNIT ? job->longest_window : FE_UNIT; /* else mostly context is read */
     const int64_t end = piece->base + piece->length;
 
     int64_t sentence = piece->first_sentence;

@@ -3,10 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Longest context that can matter is the longest sentence, so the caller passes min(window, longest sentence). */
-fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job, int64_t longest_window) {
+fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job) {
     int32_t outputs = job->loss == FE_NEGATIVE ? job->draws + FE_GROUP : (job->hs_longest > 0 ? job->hs_longest : 1);
-    int64_t capacity = 2 * FE_UNIT + 4 * longest_window;
+    int64_t capacity = 2 * FE_UNIT + 4 * job->longest_window;
     if (worker->memory != NULL && worker->capacity >= capacity && worker->outputs >= outputs && worker->stride == job->stride)
         return FE_OK;
     fe_worker_release(worker);

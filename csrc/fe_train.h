@@ -28,6 +28,7 @@ typedef struct fe_train_job {
     int32_t dim;
     int32_t algorithm, loss;
     int32_t window;   /* largest distance between centre and context, >= 1 */
+    int64_t longest_window; /* the smaller of window and the longest sentence: what scratch memory is sized by */
     int32_t shrink;   /* draw the window uniformly from 1 .. window        */
     int32_t negative; /* noise words of a pair                              */
     int32_t group;    /* centres trained together, 1 .. FE_GROUP            */
@@ -95,7 +96,7 @@ typedef fe_status fe_train_fn(const fe_train_job *job, const fe_piece *piece, fe
 
 fe_train_fn fe_train_scalar, fe_train_avx2, fe_train_avx512, fe_train_neon;
 
-fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job, int64_t longest_window);
+fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job);
 void fe_worker_release(fe_worker *worker);
 
 /* In-place change of row stride, and a scan for NaN and Inf (returns the first bad row or -1). */

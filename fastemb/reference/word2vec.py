@@ -54,14 +54,16 @@ class NegativeSampling:
     group : int
         Most centre words that share their noise words.
     draws : int, optional
-        Noise words drawn for a group; by default a fifth more than `negative`, rounded up.
+        Noise words drawn for a group; by default `negative` for a group of 1, a fifth more (rounded up) for 2 and 3, two
+        fifths more from 4 on.
     """
 
-    def __init__(self, noise: np.ndarray, negative: int, *, group: int = 3, draws: int | None = None):
+    def __init__(self, noise: np.ndarray, negative: int, *, group: int = 4, draws: int | None = None):
         accept, self.other = alias_table(noise)
         self.threshold = np.minimum(np.floor(accept * 2.0**32), 2.0**32 - 1).astype(np.uint64)
         self.group = group
-        self.draws = negative + -(-negative // 5) if draws is None else draws
+        more = (0, 1, 1, 2)[min(group, 4) - 1]
+        self.draws = negative + -(-negative * more // 5) if draws is None else draws
         self.weight = negative / self.draws
 
     def draw(self, keys: np.ndarray) -> np.ndarray:

@@ -20,6 +20,15 @@ class Huffman:
 def huffman(counts: ArrayLike) -> Huffman: ...
 def alias_table(weights: ArrayLike) -> np.ndarray: ...
 
+def sharing(
+    algorithm: str,
+    window: int,
+    shrink_windows: bool,
+    negative: int,
+    group: int | None = None,
+    draws: int | None = None,
+) -> tuple[int, int]: ...
+
 class WorkerState:
     busy: bool
     @property

@@ -35,6 +35,7 @@ cdef extern from "fe_train.h":
         float *syn1
         int64_t stride, vocabulary
         int32_t dim, algorithm, loss, window, shrink, negative, group, draws, cbow_mean
+        int64_t longest_window
         uint64_t seed
         const uint32_t *keep
         const float *lockf
@@ -52,7 +53,7 @@ cdef extern from "fe_train.h":
     ctypedef struct fe_worker:
         pass
     ctypedef fe_status fe_train_fn(const fe_train_job *, const fe_piece *, fe_worker *) nogil
-    fe_status fe_worker_prepare(fe_worker *, const fe_train_job *, int64_t) nogil
+    fe_status fe_worker_prepare(fe_worker *, const fe_train_job *) nogil
     void fe_worker_release(fe_worker *) nogil
     void fe_rows_pad(float *, int64_t, int64_t, int64_t) nogil
     void fe_rows_unpad(float *, int64_t, int64_t, int64_t) nogil
@@ -298,8 +299,38 @@ cdef class WorkerState:
         worker_reset(self.w)
 
 
-# algorithm -> centres of a group, fifths of `negative` that are drawn on top of it
-_SHARING = {"skipgram": (4, 2), "cbow": (3, 1)}
+def sharing(str algorithm, int64_t window, bint shrink_windows, int negative, group=None, draws=None):
+    """How many neighbouring centre words share how many noise words, where the caller does not say.
+
+    The defaults hold gensim's scores on real text (benchmarks/NOTES.md). Skip-gram sums the changes of all pairs of a group in
+    one step, so wide windows get small groups: the step would be too long for the learning rates that people use.
+
+    Parameters
+    ----------
+    algorithm : {"skipgram", "cbow"}
+    window, negative : int
+    shrink_windows : bool
+    group, draws : int, optional
+        Returned as they are, if given.
+
+    Returns
+    -------
+    group : int
+        1 to 8; skip-gram: 4 up to window 5, 2 at window 10, 1 from 11 on; CBOW: 3.
+    draws : int
+        Noise words drawn for a group, each of weight negative / draws; `negative` for a group of 1, a fifth more for 2 and 3,
+        two fifths more from 4 on.
+
+    Examples
+    --------
+    >>> sharing("skipgram", 5, True, 5)
+    (4, 7)
+    """
+    if group is None:
+        group = 3 if algorithm == "cbow" else max(1, min(4, 20 // (window if shrink_windows else 2 * window)))
+    if draws is None:
+        draws = negative + (negative * (0, 0, 1, 1, 2)[min(group, 4)] + 4) // 5
+    return group, draws
 
 
 cdef class Trainer:
@@ -330,16 +361,12 @@ cdef class Trainer:
         Bound of the scratch memory when the window is large.
     isa : str, optional
         Instruction set; default `simd()`.
-    group : int, optional
-        Neighbouring centre words that share their noise words, 1 to 8; by default 4 in skip-gram, 3 in CBOW.
-    draws : int, optional
-        Noise words drawn for a group, each of weight negative / draws; by default two fifths (CBOW: one fifth) more than
-        `negative`. The defaults are those that hold gensim's scores on real text (benchmarks/NOTES.md).
+    group, draws : int, optional
+        See `sharing`.
     """
 
     cdef fe_train_job job
     cdef fe_train_fn *train
-    cdef int64_t longest_window
     cdef readonly str isa
     cdef object _alive  # arrays the job points into
 
@@ -367,7 +394,7 @@ cdef class Trainer:
             raise ValueError(f"syn1 has shape ({syn1.shape[0]}, {syn1.shape[1]}), expected ({expected}, {stride})")
         self.isa = available_simd()[_isa_index(isa)]
         self.train = _isas[_isa_index(isa)].train
-        self.longest_window = min(window, longest_sentence if longest_sentence is not None else window, 1 << 28)
+        self.job.longest_window = min(window, longest_sentence if longest_sentence is not None else window, 1 << 28)
         job = &self.job
         job.syn0, job.syn1 = &syn0[0, 0], &syn1[0, 0]
         job.stride, job.vocabulary, job.dim = stride, v, dim
@@ -376,9 +403,7 @@ cdef class Trainer:
         # the drawn reach depends on the window as given; only the scratch memory on what a sentence can fill of it
         job.window, job.shrink = <int32_t>min(window, 2147483647), shrink_windows
         job.negative, job.cbow_mean = negative, cbow_mean
-        size, more = _SHARING[algorithm]
-        job.group = size if group is None else group
-        job.draws = negative + (more * negative + 4) // 5 if draws is None else draws
+        job.group, job.draws = sharing(algorithm, window, shrink_windows, negative, group, draws)
         if not (1 <= job.group <= FE_GROUP and job.draws >= 1):
             raise ValueError(f"group={group}, draws={draws}: 1 to {FE_GROUP}, at least 1")
         job.seed = <uint64_t>(int(seed) & 0xFFFFFFFFFFFFFFFF)
@@ -470,7 +495,7 @@ cdef class Trainer:
         state.busy = True
         try:
             with nogil:
-                status = fe_worker_prepare(state.w, &self.job, self.longest_window)
+                status = fe_worker_prepare(state.w, &self.job)
                 if status == FE_OK:
                     status = self.train(&self.job, &piece, state.w)
         finally:
