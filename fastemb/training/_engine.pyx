@@ -403,8 +403,8 @@ cdef class Trainer:
         # the drawn reach depends on the window as given; only the scratch memory on what a sentence can fill of it
         job.window, job.shrink = <int32_t>min(window, 2147483647), shrink_windows
         job.negative, job.cbow_mean = negative, cbow_mean
-        job.group, job.draws = sharing(algorithm, window, shrink_windows, negative, group, draws)
-        if not (1 <= job.group <= FE_GROUP and job.draws >= 1):
+        job.group, job.draws = (1, 0) if loss == "hs" else sharing(algorithm, window, shrink_windows, negative, group, draws)
+        if not 1 <= job.group <= FE_GROUP or (job.draws < 1 and loss == "ns" and negative > 0):
             raise ValueError(f"group={group}, draws={draws}: 1 to {FE_GROUP}, at least 1")
         job.seed = <uint64_t>(int(seed) & 0xFFFFFFFFFFFFFFFF)
         job.keep, job.lockf, job.alias = NULL, NULL, NULL
