@@ -10,7 +10,7 @@ import pytest
 from word2vec_text import topics
 
 import fastemb
-from fastemb import Word2Vec
+from fastemb import Corpus, Word2Vec
 from fastemb.callbacks import StopTraining
 from fastemb.formats import FormatError
 
@@ -225,9 +225,11 @@ def test_an_interrupted_run_goes_on_from_its_checkpoint_bit_for_bit(text, tmp_pa
 
 @pytest.mark.parametrize("position", [1, 1000, 8191, 8192, 17_999])
 def test_a_run_stopped_anywhere_is_finished_bit_for_bit(text, monkeypatch, position):
-    """Stop in the midst of an epoch: the engine is given fewer tokens, as if a signal had come."""
+    """Stop in the midst of an epoch, between two sentences, as the engine does: it is given fewer tokens."""
     from fastemb.training import run
 
+    ends = Corpus(text, min_count=SMALL.get("min_count", 5)).offsets
+    position = int(ends[np.searchsorted(ends, min(position, ends[-2]))])
     whole = Word2Vec(text, **SMALL)
     model = Word2Vec(**SMALL)
     model.build_vocab(text)
