@@ -54,8 +54,8 @@ class NegativeSampling:
     group : int
         Most centre words that share their noise words.
     draws : int, optional
-        Noise words drawn for a group; by default `negative` for a group of 1, a fifth more (rounded up) for 2 and 3, two
-        fifths more from 4 on.
+        Noise words drawn for a group; by default `negative` for a group of 1, a fifth more (rounded up) for 2 and 3,
+        two fifths more from 4 on.
     """
 
     def __init__(self, noise: np.ndarray, negative: int, *, group: int = 4, draws: int | None = None):

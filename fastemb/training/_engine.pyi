@@ -65,11 +65,7 @@ class Trainer:
         lockf: NDArray[np.float32] | None = None,
         longest_sentence: int | None = None,
         isa: str | None = None,
-<<<<<<< HEAD
         group: int | None = None,
-=======
-        group: int = 3,
->>>>>>> oracle
         draws: int | None = None,
     ) -> None: ...
     def run(
