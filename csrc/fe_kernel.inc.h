@@ -385,6 +385,7 @@ FE_INLINE void draw_group(const fe_train_job *job, const fe_worker *w, uint64_t 
  * outgrow the L2 cache together with the rows, and exposed misses here cost a tenth of the run. */
 FE_INLINE void fetch_draws(const fe_train_job *job, const fe_worker *w, uint64_t epoch_key, int64_t c, const int loss) {
     if (loss == FE_HIERARCHICAL) {
+        if (job->hs_points == NULL) return; /* a single word has no path */
         int64_t from = job->hs_offsets[w->token[w->at[c]]];
         FE_PREFETCH(job->hs_points + from);
         FE_PREFETCH(job->hs_points + from + 15);
