@@ -18,7 +18,7 @@ GENSIM = {
     "skipgram": {"ws353": 0.4174, "simlex999": 0.2446, "men": 0.3688, "google": 0.1033},
     "cbow": {"ws353": 0.3689, "simlex999": 0.1701, "men": 0.2711, "google": 0.0635},
 }
-SCATTER = 0.03
+SCATTER = {"skipgram": 0.02, "cbow": 0.03}  # CBOW: a gap that benchmarks/NOTES.md records, not mended yet
 
 
 @pytest.fixture(scope="module")
@@ -36,5 +36,5 @@ def test_scores_are_those_of_gensim(algorithm, text, shared_data):
     pairs = ("ws353", "simlex999", "men")
     scores = {name: model.wv.evaluate_word_pairs(sets / f"en_{name}.tsv")[1][0] for name in pairs}
     scores["google"] = model.wv.evaluate_word_analogies(sets / "en_google.txt", restrict_vocab=30_000)[0]
-    low = {name: score for name, score in scores.items() if score < GENSIM[algorithm][name] - SCATTER}
+    low = {name: score for name, score in scores.items() if score < GENSIM[algorithm][name] - SCATTER[algorithm]}
     assert not low, f"{low} below gensim's {GENSIM[algorithm]}; all: {scores}"
