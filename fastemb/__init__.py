@@ -13,8 +13,8 @@ KeyedVectors
     Vectors and the words, or ints, that they belong to: neighbours, analogies, scores, files.
 load
     A file of vectors or a model, in any format that is known.
-Corpus, Vocabulary
-    Text as ids, and its words with their counts.
+Corpus, Vocabulary, Cooccurrence
+    Text as ids, its words with their counts, and how often they stand near each other.
 LineSentence, PathLineSentences, Text8Corpus, BrownCorpus
     Readers by gensim's names.
 show_config
@@ -25,7 +25,15 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastemb.corpus import BrownCorpus, Corpus, LineSentence, PathLineSentences, Text8Corpus, Vocabulary
+    from fastemb.corpus import (
+        BrownCorpus,
+        Cooccurrence,
+        Corpus,
+        LineSentence,
+        PathLineSentences,
+        Text8Corpus,
+        Vocabulary,
+    )
     from fastemb.training import Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
@@ -33,6 +41,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BrownCorpus",
+    "Cooccurrence",
     "Corpus",
     "KeyedVectors",
     "LineSentence",
@@ -46,7 +55,9 @@ __all__ = [
 ]
 
 _HOMES = {
-    "fastemb.corpus": ("BrownCorpus", "Corpus", "LineSentence", "PathLineSentences", "Text8Corpus", "Vocabulary"),
+    "fastemb.corpus": (
+        "BrownCorpus", "Cooccurrence", "Corpus", "LineSentence", "PathLineSentences", "Text8Corpus", "Vocabulary",
+    ),
     "fastemb.training": ("Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }
