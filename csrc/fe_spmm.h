@@ -12,7 +12,7 @@
 #include "fe_common.h"
 
 #ifndef FE_PANEL
-#define FE_PANEL 32
+#define FE_PANEL 64
 #endif
 enum { FE_TILE_MOST = 65536 }; /* columns a tile, at most */
 

@@ -7,15 +7,15 @@
 #include "fe_spmm.h"
 
 #define FE_VECTORS (FE_PANEL / FE_VW)
+#ifndef FE_CHAINS
 #if FE_VW == 16
-#define FE_CHAINS 4
-#elif FE_VW == 8
 #define FE_CHAINS 2
 #else
 #define FE_CHAINS 1
 #endif
+#endif
 #ifndef FE_FETCH
-#define FE_FETCH 16
+#define FE_FETCH 8
 #endif
 
 FE_INLINE void spmm_cell(const float *row, float value, vf *sum) {
