@@ -9,6 +9,8 @@ The names below are loaded when they are first used, so that ``import fastemb`` 
 
 Word2Vec
     Skip-gram and CBOW with negative sampling and hierarchical softmax.
+PPMI
+    Positive pointwise mutual information of counts, and its truncated singular value decomposition.
 KeyedVectors
     Vectors and the words, or ints, that they belong to: neighbours, analogies, scores, files.
 load
@@ -34,12 +36,13 @@ if TYPE_CHECKING:
         Text8Corpus,
         Vocabulary,
     )
-    from fastemb.training import Word2Vec, show_config
+    from fastemb.training import PPMI, Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "PPMI",
     "BrownCorpus",
     "Cooccurrence",
     "Corpus",
@@ -58,7 +61,7 @@ _HOMES = {
     "fastemb.corpus": (
         "BrownCorpus", "Cooccurrence", "Corpus", "LineSentence", "PathLineSentences", "Text8Corpus", "Vocabulary",
     ),
-    "fastemb.training": ("Word2Vec", "show_config"),
+    "fastemb.training": ("PPMI", "Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -164,6 +164,8 @@ def multiply(
         done.append(k)
 
     each(pieces, work, workers, None if tell is None else lambda: tell(len(done) / pieces))
+    if tell is not None:
+        tell(1.0)
     return y
 
 

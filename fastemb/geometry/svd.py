@@ -1,12 +1,12 @@
 """Truncated singular value decomposition of large sparse matrices by random projection.
 
 Halko, Martinsson, Tropp 2011, "Finding structure with randomness" (SIAM Review 53), their algorithms 4.4 and 5.1: a
-random block, multiplied by A and in turn by A^T and A again, spans nearly the space of the leading singular vectors; what A
-does in that space is a small matrix, whose decomposition is exact.
+random block, multiplied by A and in turn by A^T and A again, spans nearly the space of the leading singular vectors;
+what A does in that space is a small matrix, whose decomposition is exact.
 
 A. The products are ours: sparse, float32, threads (``sparse.py``).
-B. Orthonormal bases come from Gram matrices (Yamamoto et al. 2015, "CholeskyQR2"; Stathopoulos and Wu 2002, "SVQB") instead
-   of Householder's QR, which NumPy would do in one thread and several times slower. A Gram matrix squares the condition
+B. Orthonormal bases come from Gram matrices (Yamamoto et al. 2015, "CholeskyQR2"; Stathopoulos and Wu 2002, "SVQB")
+   instead of Householder's QR, which NumPy would do in one thread and several times slower. A Gram matrix squares the condition
    number, so it is added up in float64, and a block whose condition is above 100 gets a second round. Between products
    all that matters is that the block keeps its directions apart in float32, so it is made orthonormal only when the
    products since the last time may have brought its condition to KEEP; how fast it grows is known from that last time.

@@ -61,13 +61,19 @@ ABSENT = {
 }
 
 
-def unknown_keywords(unknown: Iterable[str], known: Iterable[str], function: str) -> TypeError:
-    """The ``TypeError`` for keywords that `function` does not have, each with the name that was probably meant."""
+def unknown_keywords(
+    unknown: Iterable[str], known: Iterable[str], function: str, renamed: Mapping[str, str] | None = None
+) -> TypeError:
+    """The ``TypeError`` for keywords that `function` does not have, each with the name that was probably meant.
+
+    `renamed` goes before :data:`RENAMED`.
+    """
     known = list(known)
+    names = RENAMED | dict(renamed or {})
     parts = []
     for name in unknown:
-        if RENAMED.get(name) in known:
-            parts.append(f"{name!r} is called {RENAMED[name]!r} here")
+        if names.get(name) in known:
+            parts.append(f"{name!r} is called {names[name]!r} here")
         elif name in ABSENT:
             parts.append(f"{name!r} is not a parameter: {ABSENT[name]}")
         else:
