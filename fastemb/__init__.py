@@ -17,6 +17,8 @@ Corpus, Vocabulary
     Text as ids, and its words with their counts.
 LineSentence, PathLineSentences, Text8Corpus, BrownCorpus
     Readers by gensim's names.
+Phrases, FrozenPhrases (Phraser), ENGLISH_CONNECTOR_WORDS
+    Collocations found in text and joined into one word.
 show_config
     The version, the instruction sets of this machine and which one is used.
 """
@@ -25,18 +27,33 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastemb.corpus import BrownCorpus, Corpus, LineSentence, PathLineSentences, Text8Corpus, Vocabulary
+    from fastemb.corpus import (
+        ENGLISH_CONNECTOR_WORDS,
+        BrownCorpus,
+        Corpus,
+        FrozenPhrases,
+        LineSentence,
+        PathLineSentences,
+        Phraser,
+        Phrases,
+        Text8Corpus,
+        Vocabulary,
+    )
     from fastemb.training import Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ENGLISH_CONNECTOR_WORDS",
     "BrownCorpus",
     "Corpus",
+    "FrozenPhrases",
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
+    "Phraser",
+    "Phrases",
     "Text8Corpus",
     "Vocabulary",
     "Word2Vec",
@@ -46,7 +63,18 @@ __all__ = [
 ]
 
 _HOMES = {
-    "fastemb.corpus": ("BrownCorpus", "Corpus", "LineSentence", "PathLineSentences", "Text8Corpus", "Vocabulary"),
+    "fastemb.corpus": (
+        "ENGLISH_CONNECTOR_WORDS",
+        "BrownCorpus",
+        "Corpus",
+        "FrozenPhrases",
+        "LineSentence",
+        "PathLineSentences",
+        "Phraser",
+        "Phrases",
+        "Text8Corpus",
+        "Vocabulary",
+    ),
     "fastemb.training": ("Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from fastemb.corpus.phrases import from_native as phrases_of
 from fastemb.formats import read_any
 from fastemb.vectors.files import check_path
 from fastemb.vectors.keyedvectors import KeyedVectors
@@ -20,7 +21,11 @@ from fastemb.vectors.native import unpack
 Loader = Callable[[dict[str, Any], dict[str, Any]], Any]
 
 _HOMES = {"Word2Vec": "fastemb.training"}  # kind -> the module whose import registers its loader
-_LOADERS: dict[str, Loader] = {"KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta)}
+_LOADERS: dict[str, Loader] = {
+    "KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta),
+    "Phrases": phrases_of,
+    "FrozenPhrases": phrases_of,
+}
 
 
 def register(kind: str, loader: Loader) -> None:
@@ -70,7 +75,7 @@ def load(path: str | os.PathLike[str], mmap: bool = False, **options: Any) -> An
 
     Returns
     -------
-    KeyedVectors, or Word2Vec where the file holds a whole model
+    KeyedVectors, or Word2Vec where the file holds a whole model, or Phrases
 
     Raises
     ------
