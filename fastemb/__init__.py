@@ -13,8 +13,8 @@ KeyedVectors
     Vectors and the words, or ints, that they belong to: neighbours, analogies, scores, files.
 load
     A file of vectors or a model, in any format that is known.
-Corpus, Vocabulary
-    Text as ids, and its words with their counts.
+Corpus, Vocabulary, Cooccurrence
+    Text as ids, its words with their counts, and how often they stand near each other.
 LineSentence, PathLineSentences, Text8Corpus, BrownCorpus
     Readers by gensim's names.
 Phrases, FrozenPhrases (Phraser), ENGLISH_CONNECTOR_WORDS
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from fastemb.corpus import (
         ENGLISH_CONNECTOR_WORDS,
         BrownCorpus,
+        Cooccurrence,
         Corpus,
         FrozenPhrases,
         LineSentence,
@@ -47,6 +48,7 @@ __version__ = "0.1.0"
 __all__ = [
     "ENGLISH_CONNECTOR_WORDS",
     "BrownCorpus",
+    "Cooccurrence",
     "Corpus",
     "FrozenPhrases",
     "KeyedVectors",
@@ -66,6 +68,7 @@ _HOMES = {
     "fastemb.corpus": (
         "ENGLISH_CONNECTOR_WORDS",
         "BrownCorpus",
+        "Cooccurrence",
         "Corpus",
         "FrozenPhrases",
         "LineSentence",

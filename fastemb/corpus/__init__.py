@@ -4,6 +4,7 @@ Any input becomes the same thing, once: int32 word ids with sentence offsets, in
 ``scan.py`` for how.
 """
 
+from .cooccurrence import Cooccurrence
 from .encoded import Corpus, ScanResult, scan
 from .phrases import ENGLISH_CONNECTOR_WORDS, FrozenPhrases, Phraser, Phrases
 from .readers import BrownCorpus, LineSentence, PathLineSentences, Text8Corpus
@@ -17,6 +18,7 @@ __all__ = [
     "RULE_DISCARD",
     "RULE_KEEP",
     "BrownCorpus",
+    "Cooccurrence",
     "Corpus",
     "CorpusChangedError",
     "CorpusNotFoundError",
