@@ -106,7 +106,7 @@ def from_native(cls: Any, tensors: dict[str, np.ndarray], meta: dict[str, Any], 
             model.cooccurrence, model._pmi = None, None
             if "counts" in meta:
                 how = dict(meta["counts"])
-                parts = {part: tensors[f"count_{part}"] for part in COUNTS}
+                parts: dict[str, Any] = {part: tensors[f"count_{part}"] for part in COUNTS}
                 model.cooccurrence = Cooccurrence.from_csr(vocabulary, **parts, **how)
         else:
             model.num_documents = int(meta["num_documents"])

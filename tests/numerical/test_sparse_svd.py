@@ -75,10 +75,16 @@ def test_unsorted_columns(rng):
 
 @pytest.mark.parametrize(
     "indptr, indices",
-    [([0, 2, 1, 2], [0, 1]), ([0, 1, 2, 3], [0, 1]), ([1, 1, 2, 2], [0, 1]), ([0, 1, 2, 2], [0, 9]), ([0, 1, 2, 2], [-1, 0])],
+    [
+        ([0, 2, 1, 2], [0, 1]),
+        ([0, 1, 2, 3], [0, 1]),
+        ([1, 1, 2, 2], [0, 1]),
+        ([0, 1, 2, 2], [0, 9]),
+        ([0, 1, 2, 2], [-1, 0]),
+    ],
 )
 def test_damaged_matrices_are_refused(indptr, indices):
-    with pytest.raises(ValueError, match="indptr|column"):
+    with pytest.raises(ValueError, match=r"indptr|column"):
         sparse.tiled(CSR(np.array(indptr), np.array(indices, np.int32), np.ones(2, np.float32), 9))
 
 

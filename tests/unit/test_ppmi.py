@@ -249,9 +249,9 @@ def test_small_things():
     assert model.vector_size == 2 and model.cds == 0.75 and "PPMI<vocab=9" in repr(model)
     with pytest.raises(AttributeError, match=r"model\.wv\.most_similar"):
         model.most_similar("cat")
-    with pytest.raises(TypeError, match="model.wv"):
+    with pytest.raises(TypeError, match=r"model\.wv"):
         model["cat"]
-    with pytest.raises(TypeError, match="model.wv"):
+    with pytest.raises(TypeError, match=r"model\.wv"):
         "cat" in model  # noqa: B015
     assert model.to_scipy().nnz == model.matrix().nnz if _has_scipy() else True
 
