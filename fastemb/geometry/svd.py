@@ -6,9 +6,10 @@ what A does in that space is a small matrix, whose decomposition is exact.
 
 A. The products are ours: sparse, float32, threads (``sparse.py``).
 B. Orthonormal bases come from Gram matrices (Yamamoto et al. 2015, "CholeskyQR2"; Stathopoulos and Wu 2002, "SVQB")
-   instead of Householder's QR, which is several times slower. A Gram matrix squares the condition number, so it is added up in float64, and a block whose condition is above 100 gets a second round. Between products
-   all that matters is that the block keeps its directions apart in float32, so it is made orthonormal only when the
-   products since the last time may have brought its condition to KEEP; how fast it grows is known from that last time.
+   instead of Householder's QR, which is several times slower. A Gram matrix squares the condition number, so it is
+   added up in float64, and a block whose condition is above 100 gets a second round. Between products all that
+   matters is that the block keeps its directions apart in float32, so it is made orthonormal only when the products
+   since the last time may have brought its condition to KEEP; how fast it grows is known from that last time.
 C. Nothing depends on the number of workers: the products do not (see there), and the dense part is NumPy's alone.
 """
 
