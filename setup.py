@@ -33,6 +33,10 @@ MODULES = {
     "fastemb.corpus._corpus": ["csrc/fe_tokens.c", "csrc/fe_vocab.c"],
     "fastemb.corpus._cooccur": ["csrc/fe_cooccur.c"],
     "fastemb.formats._text": ["csrc/fe_textvec.c"],
+    "fastemb.training._glove": [
+        "csrc/fe_glove.c",
+        *(f"csrc/fe_glove_{isa}.c" for isa in ("scalar", "avx2", "avx512", "neon")),
+    ],
     "fastemb.training._engine": [
         *(f"csrc/fe_{part}.c" for part in ("dispatch", "alias", "huffman", "train")),
         *KERNELS,

@@ -9,6 +9,8 @@ The names below are loaded when they are first used, so that ``import fastemb`` 
 
 Word2Vec
     Skip-gram and CBOW with negative sampling and hierarchical softmax.
+Glove
+    GloVe: vectors from co-occurrence counts.
 KeyedVectors
     Vectors and the words, or ints, that they belong to: neighbours, analogies, scores, files.
 load
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
         Text8Corpus,
         Vocabulary,
     )
-    from fastemb.training import Word2Vec, show_config
+    from fastemb.training import Glove, Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
 __version__ = "0.1.0"
@@ -43,6 +45,7 @@ __all__ = [
     "BrownCorpus",
     "Cooccurrence",
     "Corpus",
+    "Glove",
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
@@ -58,7 +61,7 @@ _HOMES = {
     "fastemb.corpus": (
         "BrownCorpus", "Cooccurrence", "Corpus", "LineSentence", "PathLineSentences", "Text8Corpus", "Vocabulary",
     ),
-    "fastemb.training": ("Word2Vec", "show_config"),
+    "fastemb.training": ("Glove", "Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -19,7 +19,8 @@ from fastemb.vectors.native import unpack
 
 Loader = Callable[[dict[str, Any], dict[str, Any]], Any]
 
-_HOMES = {"Word2Vec": "fastemb.training"}  # kind -> the module whose import registers its loader
+# kind -> the module whose import registers its loader
+_HOMES = {"Word2Vec": "fastemb.training", "Glove": "fastemb.training"}
 _LOADERS: dict[str, Loader] = {"KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta)}
 
 
