@@ -32,6 +32,7 @@ KERNELS = [f"csrc/fe_kernels_{isa}.c" for isa in ("scalar", "avx2", "avx512", "n
 MODULES = {
     "fastemb.corpus._corpus": ["csrc/fe_tokens.c", "csrc/fe_vocab.c"],
     "fastemb.corpus._cooccur": ["csrc/fe_cooccur.c"],
+    "fastemb.corpus._phrases": ["csrc/fe_phrases.c"],
     "fastemb.formats._text": ["csrc/fe_textvec.c"],
     "fastemb.training._glove": [
         "csrc/fe_glove.c",

@@ -49,7 +49,11 @@ typedef struct fe_cooc_sums {
     uint32_t *narrow; /* v + FE_COOC_GROUP, for rows whose sums fit in 32 bits: half the cache */
     uint64_t *wide;   /* v + FE_COOC_GROUP, for the others */
     uint8_t *mark;    /* one for FE_COOC_GROUP columns, then 16 bytes: some sum among them is not zero */
+    int avx512;       /* fe_cooc_has_avx512(), or 0 */
 } fe_cooc_sums;
+
+/* Whether this CPU and system run the AVX-512 version. */
+int fe_cooc_has_avx512(void);
 
 /* Bytes of fe_cooc_sums.mark. */
 FE_INLINE int64_t fe_cooc_marks(int64_t v) { return (v + FE_COOC_GROUP - 1) / FE_COOC_GROUP + 16; }
@@ -64,9 +68,45 @@ typedef struct fe_cooc_job {
 } fe_cooc_job;
 
 /* Rows lo..hi-1: columns and counts end to end, nnz[i - lo] of them for row i.
- * The caller has made room for the sum of min(v, places * neighbours) over the rows, and one cell more. Returns the
+ * The caller has made room for the sum of min(v, places * neighbours) over the rows, and 16 cells more. Returns the
  * number of cells, or -1 when *stop was seen: the sums are then zero again and the output is of no use. */
 int64_t fe_cooc_rows(const fe_cooc_job *job, fe_cooc_sums *sums, int64_t lo, int64_t hi, int32_t *columns,
                      int64_t *counts, int64_t *nnz, const volatile int *stop);
+
+/* Runs: the rows of one piece of text as bytes. A row is its number of cells, then for each cell the distance of its column
+ * from the one before (less one; the first counts from -1) and its count, all as variable-length integers, 7 bits a byte,
+ * low ones first, the high bit set on all but the last. */
+
+/* Bytes that `rows` rows with `cells` cells need at most. */
+FE_INLINE int64_t fe_cooc_encoded_most(int64_t rows, int64_t cells) { return 5 * rows + 14 * cells; }
+
+/* Rows with nnz[i] cells each to bytes; returns how many. */
+int64_t fe_cooc_encode(const int32_t *columns, const int64_t *counts, const int64_t *nnz, int64_t rows, uint8_t *out);
+
+/* Adds one encoded row to the sums and moves *at behind it. FE_BADINPUT: the bytes are no row of v columns; FE_OVERFLOW: a
+ * sum reached 2^63. In both cases the sums are of no use until fe_cooc_clear. */
+fe_status fe_cooc_add_run(fe_cooc_sums *sums, const uint8_t **at, const uint8_t *end);
+
+/* Adds cells of a row to the sums, columns mapped (map[j] < 0: left out), or as they are if map is NULL. Errors as above. */
+fe_status fe_cooc_add_cells(fe_cooc_sums *sums, const int32_t *columns, const int64_t *counts, int64_t n,
+                            const int32_t *map);
+
+/* Moves the sums out, in order of their columns: returns the number of cells; room for min(v, what was added) + 16. */
+int64_t fe_cooc_harvest(fe_cooc_sums *sums, int32_t *columns, int64_t *counts);
+
+/* Sums and marks to zero. */
+void fe_cooc_clear(fe_cooc_sums *sums);
+
+/* Rows 0..rows-1 of `runs` runs, at[r]..end[r] being the bytes of run r: added up and moved out. Errors as above, also when
+ * a run has bytes left. *cells becomes the number of cells. */
+fe_status fe_cooc_merge(fe_cooc_sums *sums, const uint8_t **at, const uint8_t *const *end, int64_t runs, int64_t rows,
+                        int32_t *columns, int64_t *counts, int64_t *nnz, int64_t *cells, const volatile int *stop);
+
+/* What is wrong with cells of CSR rows: 0 nothing, 1 a column outside 0..v-1, 2 columns that do not ascend, 3 a count below
+ * one. indptr[0..rows] has been checked; the arrays begin with cell indptr[0]. */
+int fe_cooc_check(int64_t v, const int64_t *indptr, int64_t rows, const int32_t *columns, const int64_t *counts);
+
+/* Memory in large pages where the system has them, to be freed with free(); NULL when there is none. */
+void *fe_cooc_alloc(int64_t bytes);
 
 #endif

@@ -19,6 +19,8 @@ Corpus, Vocabulary, Cooccurrence
     Text as ids, its words with their counts, and how often they stand near each other.
 LineSentence, PathLineSentences, Text8Corpus, BrownCorpus
     Readers by gensim's names.
+Phrases, FrozenPhrases (Phraser), ENGLISH_CONNECTOR_WORDS
+    Collocations found in text and joined into one word.
 show_config
     The version, the instruction sets of this machine and which one is used.
 """
@@ -28,11 +30,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from fastemb.corpus import (
+        ENGLISH_CONNECTOR_WORDS,
         BrownCorpus,
         Cooccurrence,
         Corpus,
+        FrozenPhrases,
         LineSentence,
         PathLineSentences,
+        Phraser,
+        Phrases,
         Text8Corpus,
         Vocabulary,
     )
@@ -42,13 +48,17 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "ENGLISH_CONNECTOR_WORDS",
     "BrownCorpus",
     "Cooccurrence",
     "Corpus",
+    "FrozenPhrases",
     "Glove",
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
+    "Phraser",
+    "Phrases",
     "Text8Corpus",
     "Vocabulary",
     "Word2Vec",
@@ -59,7 +69,17 @@ __all__ = [
 
 _HOMES = {
     "fastemb.corpus": (
-        "BrownCorpus", "Cooccurrence", "Corpus", "LineSentence", "PathLineSentences", "Text8Corpus", "Vocabulary",
+        "ENGLISH_CONNECTOR_WORDS",
+        "BrownCorpus",
+        "Cooccurrence",
+        "Corpus",
+        "FrozenPhrases",
+        "LineSentence",
+        "PathLineSentences",
+        "Phraser",
+        "Phrases",
+        "Text8Corpus",
+        "Vocabulary",
     ),
     "fastemb.training": ("Glove", "Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),

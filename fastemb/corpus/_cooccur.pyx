@@ -1,13 +1,15 @@
 """Bindings of csrc/fe_cooccur: the places of words, rows of co-occurrence counts, growing columns of cells."""
 from libc.stdint cimport int32_t, int64_t, uint8_t, uint32_t, uint64_t
 from libc.stdlib cimport calloc, free, realloc
-from libc.string cimport memcpy, memset
+from libc.string cimport memcpy
+
+import os
 
 import numpy as np
 
 cdef extern from "fe_common.h":
     ctypedef enum fe_status:
-        FE_OK, FE_NOMEM, FE_OVERFLOW, FE_BADINPUT
+        FE_OK, FE_NOMEM, FE_OVERFLOW, FE_STOPPED, FE_BADINPUT
 
 cdef extern from "fe_random.h" nogil:
     uint64_t fe_epoch_key(uint64_t seed, uint64_t epoch)
@@ -18,6 +20,7 @@ cdef extern from "fe_cooccur.h" nogil:
         uint32_t *narrow
         uint64_t *wide
         uint8_t *mark
+        int avx512
     ctypedef struct fe_cooc_job:
         const int32_t *ids
         const uint64_t *index
@@ -33,6 +36,19 @@ cdef extern from "fe_cooccur.h" nogil:
                          const int64_t *points, int64_t n_points, int64_t *kept, int32_t *out)
     int64_t fe_cooc_rows(const fe_cooc_job *job, fe_cooc_sums *sums, int64_t lo, int64_t hi, int32_t *columns,
                          int64_t *counts, int64_t *nnz, const int *stop)
+    int64_t fe_cooc_encoded_most(int64_t rows, int64_t cells)
+    int64_t fe_cooc_encode(const int32_t *columns, const int64_t *counts, const int64_t *nnz, int64_t rows, uint8_t *out)
+    fe_status fe_cooc_add_run(fe_cooc_sums *sums, const uint8_t **at, const uint8_t *end)
+    fe_status fe_cooc_add_cells(fe_cooc_sums *sums, const int32_t *columns, const int64_t *counts, int64_t n,
+                                const int32_t *map)
+    int64_t fe_cooc_harvest(fe_cooc_sums *sums, int32_t *columns, int64_t *counts)
+    void fe_cooc_clear(fe_cooc_sums *sums)
+    fe_status fe_cooc_merge(fe_cooc_sums *sums, const uint8_t **at, const uint8_t *const *end, int64_t runs,
+                            int64_t rows, int32_t *columns, int64_t *counts, int64_t *nnz, int64_t *cells,
+                            const int *stop)
+    int fe_cooc_check(int64_t v, const int64_t *indptr, int64_t rows, const int32_t *columns, const int64_t *counts)
+    void *fe_cooc_alloc(int64_t bytes)
+    int fe_cooc_has_avx512()
     enum: FE_COOC_MAX_WINDOW
     enum: FE_COOC_GROUP
 
@@ -45,6 +61,9 @@ cdef class StopFlag:
 
     def set(self):
         self.flag = 1
+
+    def is_set(self):
+        return self.flag != 0
 
 
 def tally(const int32_t[::1] ids, int64_t[::1] counts):
@@ -94,13 +113,38 @@ def thin(const int32_t[::1] ids, int64_t position, uint64_t seed, const uint32_t
     return out[:m], kept[:n_points]
 
 
-cdef class RowCounter:
-    """One worker's dense sums and its room for the cells of one piece of rows."""
-    cdef fe_cooc_sums sums
-    cdef object _columns, _counts, _nnz
+def versions():
+    """Instruction sets that this machine has a version for, slowest first."""
+    return ["baseline", "avx512"] if fe_cooc_has_avx512() else ["baseline"]
 
-    def __cinit__(self, int64_t v):
+
+cdef int use_avx512(object version) except -1:
+    """FASTEMB_SIMD as for the kernels of training; here every instruction set but AVX-512 has the same version."""
+    name = version or os.environ.get("FASTEMB_SIMD") or ("avx512" if fe_cooc_has_avx512() else "baseline")
+    if name not in ("baseline", "scalar", "avx2", "neon", "avx512") or (name == "avx512" and not fe_cooc_has_avx512()):
+        raise RuntimeError(f"FASTEMB_SIMD={name!r} is not available on this machine; it has: {', '.join(versions())}")
+    return name == "avx512"
+
+
+cdef int raise_status(fe_status status) except -1:
+    if status == FE_OVERFLOW:
+        raise OverflowError("a co-occurrence count reached 2**63: take a smaller window, flat weights or less text")
+    if status == FE_BADINPUT:
+        raise OSError("the temporary file of co-occurrence counts is damaged: is the disk all right?")
+    return 0
+
+
+cdef class RowCounter:
+    """One worker's dense sums and its room for the cells of one piece of rows.
+
+    The arrays that its methods return are views that the next call overwrites.
+    """
+    cdef fe_cooc_sums sums
+    cdef object _columns, _counts, _bytes
+
+    def __cinit__(self, int64_t v, version=None):
         self.sums.v = v
+        self.sums.avx512 = use_avx512(version)
         self.sums.narrow = <uint32_t *>calloc(v + FE_COOC_GROUP, 4)
         self.sums.wide = <uint64_t *>calloc(v + FE_COOC_GROUP, 8)
         self.sums.mark = <uint8_t *>calloc(fe_cooc_marks(v), 1)
@@ -108,6 +152,7 @@ cdef class RowCounter:
             raise MemoryError(f"the sums of one row of {v} columns do not fit in memory")
         self._columns = np.empty(0, np.int32)
         self._counts = np.empty(0, np.int64)
+        self._bytes = np.empty(0, np.uint8)
 
     def __dealloc__(self):
         free(self.sums.narrow)
@@ -116,15 +161,16 @@ cdef class RowCounter:
 
     def room(self, int64_t cells):
         """Makes room for so many cells."""
-        if len(self._columns) < cells + 1:
-            self._columns = np.empty(cells + 1, np.int32)
-            self._counts = np.empty(cells + 1, np.int64)
+        if len(self._columns) < cells + 16:
+            self._columns = self._counts = None
+            self._columns = np.empty(cells + 16, np.int32)
+            self._counts = np.empty(cells + 16, np.int64)
 
     def rows(self, const int32_t[::1] ids, const uint64_t[::1] index, const int64_t[::1] start,
              const int64_t[::1] weight, bint symmetric, int64_t lo, int64_t hi, StopFlag stop not None):
         """Rows lo..hi - 1 of a text turned inside out: (columns int32, counts int64, nnz of each row int64).
 
-        Columns and counts are views that the next call overwrites. None when the flag was seen.
+        None when the flag was seen.
         """
         cdef fe_cooc_job job
         cdef int64_t v = self.sums.v, i, d, total = 0, cells = 0, window = weight.shape[0] - 1, sides = 2 if symmetric else 1
@@ -150,6 +196,119 @@ cdef class RowCounter:
         return self._columns[:cells], self._counts[:cells], nnz
 
 
+    def encode(self, const int32_t[::1] columns, const int64_t[::1] counts, const int64_t[::1] nnz):
+        """The rows as bytes of a run (uint8), see csrc/fe_cooccur.h."""
+        cdef int64_t rows = nnz.shape[0], cells = columns.shape[0], i, total = 0
+        for i in range(rows):
+            total += nnz[i]
+        if total != cells or counts.shape[0] != cells:
+            raise ValueError("columns, counts and nnz do not fit together")
+        cdef int64_t most = fe_cooc_encoded_most(rows, cells)
+        if len(self._bytes) < most + 1:
+            self._bytes = np.empty(most + most // 4 + 1, np.uint8)
+        cdef uint8_t[::1] out = self._bytes
+        if not rows:
+            return self._bytes[:0]
+        cdef const int32_t *c = &columns[0] if cells else NULL
+        cdef const int64_t *x = &counts[0] if cells else NULL
+        with nogil:
+            total = fe_cooc_encode(c, x, &nnz[0], rows, &out[0])
+        return self._bytes[:total]
+
+    def merge(self, list slices, int64_t rows, int64_t most, StopFlag stop not None):
+        """The rows of several runs, added up: as `rows`. `slices` holds the bytes of the runs, `most` bounds the cells.
+
+        ``OverflowError`` when a count reaches 2**63. None when the flag was seen.
+        """
+        cdef int64_t runs = len(slices), r, cells = 0
+        cdef const uint8_t[::1] view
+        ends = np.zeros((2, runs + 1), np.uintp)
+        cdef size_t[:, ::1] p = ends
+        for r in range(runs):
+            view = slices[r]
+            if not view.shape[0]:
+                raise_status(FE_BADINPUT)
+            p[0, r] = <size_t>&view[0]
+            p[1, r] = p[0, r] + <size_t>view.shape[0]
+        self.room(most)
+        nnz = np.zeros(rows, np.int64)
+        cdef int32_t[::1] columns = self._columns
+        cdef int64_t[::1] counts = self._counts
+        cdef int64_t[::1] n = nnz
+        cdef fe_status status
+        with nogil:
+            status = fe_cooc_merge(&self.sums, <const uint8_t **>&p[0, 0], <const uint8_t *const *>&p[1, 0], runs, rows,
+                                   &columns[0], &counts[0], &n[0], &cells, &stop.flag)
+            if status != FE_OK:
+                fe_cooc_clear(&self.sums)
+        if status == FE_STOPPED:
+            return None
+        raise_status(status)
+        return self._columns[:cells], self._counts[:cells], nnz
+
+    def add_run(self, const uint8_t[::1] row):
+        """Adds one row of a run to the sums; `harvest` takes them out."""
+        cdef fe_status status
+        if not row.shape[0]:
+            raise_status(FE_BADINPUT)
+        cdef const uint8_t *at = &row[0]
+        cdef const uint8_t *end = at + row.shape[0]
+        with nogil:
+            status = fe_cooc_add_run(&self.sums, &at, end)
+            if status == FE_OK and at != end:
+                status = FE_BADINPUT
+            if status != FE_OK:
+                fe_cooc_clear(&self.sums)
+        raise_status(status)
+
+    def add_cells(self, const int32_t[::1] columns, const int64_t[::1] counts, const int32_t[::1] map=None):
+        """Adds cells of a row, their columns mapped if `map` is given (-1 leaves a cell out)."""
+        cdef int64_t n = columns.shape[0], v = self.sums.v, k, limit = v if map is None else map.shape[0]
+        cdef fe_status status = FE_OK
+        cdef bint ok = counts.shape[0] == n
+        if ok and n:
+            with nogil:
+                for k in range(n):
+                    ok &= 0 <= columns[k] < limit and counts[k] >= 0
+                if ok and map is not None:
+                    for k in range(n):
+                        ok &= map[columns[k]] < v
+        if not ok:
+            raise ValueError("a column or count is out of range")
+        if n:
+            with nogil:
+                status = fe_cooc_add_cells(&self.sums, &columns[0], &counts[0], n, &map[0] if map is not None else NULL)
+                if status != FE_OK:
+                    fe_cooc_clear(&self.sums)
+        raise_status(status)
+
+    def harvest(self):
+        """(columns int32, counts int64) of what was added; the sums are zero again."""
+        self.room(self.sums.v)
+        cdef int32_t[::1] columns = self._columns
+        cdef int64_t[::1] counts = self._counts
+        cdef int64_t n
+        with nogil:
+            n = fe_cooc_harvest(&self.sums, &columns[0], &counts[0])
+        return self._columns[:n], self._counts[:n]
+
+
+def check_cells(int64_t v, const int64_t[::1] indptr, const int32_t[::1] columns, const int64_t[::1] counts):
+    """What is wrong with the cells of CSR rows, None if nothing is. Their `indptr` may begin anywhere."""
+    cdef int64_t rows = indptr.shape[0] - 1, i, n = columns.shape[0]
+    cdef int found = 0
+    for i in range(rows):
+        if indptr[i + 1] < indptr[i]:
+            return "indptr falls"
+    if rows < 0 or indptr[rows] - indptr[0] != n or counts.shape[0] != n:
+        return "indptr does not fit the cells"
+    if n:
+        with nogil:
+            found = fe_cooc_check(v, &indptr[0], rows, &columns[0], &counts[0])
+    return (None, f"a column is not in 0..{v - 1}", "the columns of a row must ascend, each once",
+            "a count is below 1")[found]
+
+
 cdef class Cells:
     """Growing columns and counts; large blocks grow by their page tables (realloc), not by copying."""
     cdef int32_t *columns
@@ -160,6 +319,18 @@ cdef class Cells:
     def __dealloc__(self):
         free(self.columns)
         free(self.counts)
+
+    def __cinit__(self, int64_t expected=0):
+        """Address space, not memory, for so many cells."""
+        if expected > 0:
+            self.columns = <int32_t *>fe_cooc_alloc(expected * 4)
+            self.counts = <int64_t *>fe_cooc_alloc(expected * 8)
+            if self.columns != NULL and self.counts != NULL:
+                self.size = expected
+            else:
+                free(self.columns)
+                free(self.counts)
+                self.columns, self.counts = NULL, NULL
 
     def append(self, const int32_t[::1] columns, const int64_t[::1] counts):
         """Adds cells at the end."""
@@ -177,13 +348,14 @@ cdef class Cells:
 
     cdef int resize(self, int64_t size) except -1:
         cdef int32_t *columns = <int32_t *>realloc(self.columns, max(size, 1) * 4)
-        if columns == NULL:
-            raise MemoryError(f"{size * 12} bytes for {size} cells of co-occurrence counts; try max_memory")
-        self.columns = columns
+        if columns != NULL:
+            self.columns = columns
         cdef int64_t *counts = <int64_t *>realloc(self.counts, max(size, 1) * 8)
-        if counts == NULL:
-            raise MemoryError(f"{size * 12} bytes for {size} cells of co-occurrence counts; try max_memory")
-        self.counts = counts
+        if counts != NULL:
+            self.counts = counts
+        if columns == NULL or counts == NULL:
+            raise MemoryError(f"{size:,} cells of co-occurrence counts need {size * 12:,} bytes; give max_memory, and "
+                              "the cells go to a temporary file")
         self.size = size
         return 0
 

@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
-from fastemb.formats import native
-from fastemb.formats.errors import FormatError
-
+from . import cooccurrence_file
+from ._cooccur import check_cells
+from .cooccurrence_merge import merge
 from .counting import Settings, count_rows
 from .encoded import Corpus
 from .memory import resolve_workers
+from .spill import CellFiles, Counted
 from .vocabulary import Vocabulary
 
 __all__ = ["Cooccurrence"]
 
-logger = logging.getLogger("fastemb")
 Progress = Callable[[dict[str, Any]], Any]
-KIND = "Cooccurrence"
-VERSION = 1
+CHECK_CELLS = 1 << 24  # cells looked at in one go
 
 
 class Cooccurrence:
@@ -46,6 +44,12 @@ class Cooccurrence:
         How the counts were made; None where that is not known. `num_tokens` is the number of tokens of the corpus that
         are in the vocabulary, before subsampling.
 
+    Notes
+    -----
+    Cells that did not fit in the ``max_memory`` of a count are in a temporary file, which goes with the object;
+    ``indices`` and ``data`` are then memory maps, made when first asked for. ``values``, ``row`` and ``save`` read the
+    file in pieces and need neither memory nor address space for all of it.
+
     Examples
     --------
     >>> c = Cooccurrence.count([["a", "b", "c"], ["a", "b"]], window=2, min_count=1)
@@ -57,14 +61,14 @@ class Cooccurrence:
 
     vocabulary: Vocabulary
     indptr: np.ndarray
-    indices: np.ndarray
-    data: np.ndarray
     scale: int
     window: int | None
     symmetric: bool | None
     weighting: str | None
     sample: float | None
     num_tokens: int | None
+    _cells: list[Any]  # columns and counts, or None while they are in _files
+    _files: CellFiles | None
 
     def __init__(self) -> None:
         raise TypeError("use Cooccurrence.count(), .load(), .merge() or .from_csr()")
@@ -73,9 +77,7 @@ class Cooccurrence:
     def _make(
         cls,
         vocabulary: Vocabulary,
-        indptr: np.ndarray,
-        indices: np.ndarray,
-        data: np.ndarray,
+        counted: Counted,
         scale: int,
         *,
         window: int | None = None,
@@ -86,9 +88,13 @@ class Cooccurrence:
     ) -> Cooccurrence:
         self = cls.__new__(cls)
         self.vocabulary, self.scale = vocabulary, scale
-        self.indptr, self.indices, self.data = indptr, indices, data
-        for array in (indptr, indices, data):
-            if array.flags.writeable:
+        self.indptr = counted.indptr
+        if isinstance(counted.cells, CellFiles):
+            self._files, self._cells = counted.cells, [None, None]
+        else:
+            self._files, self._cells = None, list(counted.cells)
+        for array in (self.indptr, *self._cells):
+            if array is not None and array.flags.writeable:
                 array.setflags(write=False)
         self.window, self.symmetric, self.weighting = window, symmetric, weighting
         self.sample, self.num_tokens = sample, num_tokens
@@ -129,7 +135,10 @@ class Cooccurrence:
         seed : int
             Of the subsampling.
         max_memory : int, optional
-            Bytes of memory to use.
+            Bytes of memory to use, beside the vocabulary. A text that needs more is counted in pieces, whose counts go
+            to a temporary file (TMPDIR chooses the disk) and are merged from there; the cells of the result go to one
+            too when they need more than a half of this. Default: three quarters of what is available. The result does
+            not depend on it.
         workers : int, optional
             Threads; default all CPUs. The result does not depend on it.
         progress : callable, optional
@@ -139,7 +148,11 @@ class Cooccurrence:
         Raises
         ------
         ValueError, TypeError
-            A parameter out of range; whatever :class:`fastemb.Corpus` raises.
+            A parameter out of range, `max_memory` too small for even one row; whatever :class:`fastemb.Corpus` raises.
+        OverflowError
+            A count reaches 2**63.
+        OSError
+            The disk of the temporary files is full. They are gone then, as after Ctrl-C.
 
         Notes
         -----
@@ -154,6 +167,10 @@ class Cooccurrence:
         ({'b': 1.0}, {'a': 1.0})
         """
         settings = Settings(window, symmetric, weighting, sample, seed)
+        if max_memory is not None and (isinstance(max_memory, bool) or not hasattr(max_memory, "__index__")):
+            raise TypeError(f"max_memory must be None or a number of bytes, got {max_memory!r}")
+        if max_memory is not None and max_memory < 0:
+            raise ValueError(f"max_memory must be None or a number of bytes of at least 0, got {max_memory}")
         n_workers = resolve_workers(workers)
         if isinstance(source, Corpus):
             if corpus_options:
@@ -162,13 +179,17 @@ class Cooccurrence:
                 )
             corpus = source
         else:
+            if "cache" not in corpus_options and max_memory is not None:
+                corpus_options |= {"cache": "auto", "max_memory": max_memory // 4}
+            elif corpus_options.get("cache", "auto") == "auto":
+                corpus_options["cache"] = "auto"
             corpus = Corpus(source, workers=workers, progress=progress, **corpus_options)
+            if max_memory is not None and corpus.in_memory:
+                max_memory = max(0, max_memory - 4 * corpus.num_tokens)
         found = count_rows(corpus, settings, n_workers, progress, max_memory)
         return cls._make(
             corpus.vocabulary,
-            found.indptr,
-            found.indices,
-            found.data,
+            found,
             settings.weights()[1],
             window=settings.window,
             symmetric=settings.symmetric,
@@ -188,7 +209,7 @@ class Cooccurrence:
         vocabulary : Vocabulary or sequence of words
         indptr, indices, data : array_like
             (V + 1,), (nnz,), (nnz,), as in ``scipy.sparse.csr_matrix``; columns ascend in each row, each once. `data`
-            holds whole numbers of at least 0.
+            holds whole numbers of at least 1: cells without a count are left out.
         scale : int
             What `data` is to be divided by.
         **how
@@ -224,10 +245,16 @@ class Cooccurrence:
         problem = check_csr(len(vocabulary), *arrays)
         if problem:
             raise ValueError(problem)
-        return cls._make(vocabulary, arrays[0], arrays[1], arrays[2], int(scale), **how)
+        return cls._make(vocabulary, Counted(arrays[0], (arrays[1], arrays[2])), int(scale), **how)
 
     @classmethod
-    def merge(cls, *parts: Cooccurrence, vocabulary: Vocabulary | None = None) -> Cooccurrence:
+    def merge(
+        cls,
+        *parts: Cooccurrence,
+        vocabulary: Vocabulary | None = None,
+        max_memory: int | None = None,
+        workers: int | None = None,
+    ) -> Cooccurrence:
         """The counts of several corpora, or of several parts of one, added up.
 
         Parameters
@@ -235,8 +262,10 @@ class Cooccurrence:
         *parts : Cooccurrence
             Counted with the same window, weights and sides. Their vocabularies may differ.
         vocabulary : Vocabulary, optional
-            Words of the result; what is not among them is left out. Default: that of the parts if they agree on words
-            and order, with counts added, else ``Vocabulary.merge`` of them.
+            Words of the result; what is not among them is left out. Default: ``Vocabulary.merge`` of those of the
+            parts.
+        max_memory, workers
+            As in :meth:`count`.
 
         Raises
         ------
@@ -252,7 +281,19 @@ class Cooccurrence:
         >>> Cooccurrence.merge(a, b).row("b")
         {'a': 1.0, 'c': 1.0}
         """
-        return merged(cls, parts, vocabulary)
+        vocabulary, found = merge(parts, vocabulary, max_memory, resolve_workers(workers))
+        samples, tokens = {p.sample for p in parts}, [p.num_tokens for p in parts]
+        first = parts[0]
+        return cls._make(
+            vocabulary,
+            found,
+            first.scale,
+            window=first.window,
+            symmetric=first.symmetric,
+            weighting=first.weighting,
+            sample=first.sample if len(samples) == 1 else None,
+            num_tokens=None if None in tokens else sum(t for t in tokens if t is not None),
+        )
 
     # -- what is in it
 
@@ -266,20 +307,50 @@ class Cooccurrence:
         """Cells that are not zero."""
         return int(self.indptr[-1])
 
+    def _all(self, which: int) -> np.ndarray:
+        if self._cells[which] is None:
+            assert self._files is not None
+            self._cells[which] = self._files.map(which)
+        return self._cells[which]
+
+    def _some(self, which: int, lo: int, hi: int) -> np.ndarray:
+        """Cells lo..hi, a view or read from the file."""
+        if self._cells[which] is not None:
+            return self._cells[which][lo:hi]
+        assert self._files is not None
+        return self._files.read(which, lo, hi)
+
+    @property
+    def indices(self) -> np.ndarray:
+        """int32 (nnz,): columns, ascending in each row, each once; read-only."""
+        return self._all(0)
+
+    @property
+    def data(self) -> np.ndarray:
+        """int64 (nnz,): counts in units of 1 / scale, at least 1; read-only."""
+        return self._all(1)
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether the cells are in memory or in a mapped file, not in a temporary file."""
+        return self._files is None
+
     @property
     def total(self) -> float:
         """The sum of all counts."""
-        return int(self.data.sum()) / self.scale if self.nnz else 0.0
+        whole = sum(_sum(self._some(1, lo, min(lo + CHECK_CELLS, self.nnz))) for lo in range(0, self.nnz, CHECK_CELLS))
+        return whole / self.scale
 
     def values(self, lo: int = 0, hi: int | None = None) -> np.ndarray:
         """float64: the counts of cells lo..hi, ``data / scale``."""
-        return self.data[lo:hi] / self.scale
+        lo, hi, _ = slice(lo, hi).indices(self.nnz)
+        return self._some(1, lo, max(lo, hi)) / self.scale
 
     def row(self, word: Any) -> dict[Any, float]:
         """The contexts of a word with their counts. ``KeyError`` for a word that is not here."""
         i = self.vocabulary.id(word)
         lo, hi = int(self.indptr[i]), int(self.indptr[i + 1])
-        pairs = zip(self.indices[lo:hi].tolist(), self.values(lo, hi).tolist(), strict=True)
+        pairs = zip(self._some(0, lo, hi).tolist(), self.values(lo, hi).tolist(), strict=True)
         return {self.vocabulary.word(j): x for j, x in pairs}
 
     def __repr__(self) -> str:
@@ -298,15 +369,8 @@ class Cooccurrence:
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the counts to a file; see docs/formats.md. An old file is replaced when the new one is complete."""
-        v = self.vocabulary
-        tensors = {"indptr": self.indptr, "indices": self.indices, "data": self.data, "counts": v.counts}
-        if v.is_int:
-            tensors["vocab_ints"] = v.int_keys
-        else:
-            tensors["vocab_bytes"], tensors["vocab_offsets"] = v.blob, v.offsets
-        how = {name: getattr(self, name) for name in ("window", "symmetric", "weighting", "sample", "num_tokens")}
-        meta = {"kind": KIND, "version": VERSION, "scale": self.scale, "total": v.total, "config": how}
-        native.write(path, tensors, meta)
+        parts = [self._all(k) if self._files is None else self._files.streamed(k) for k in (0, 1)]
+        cooccurrence_file.write(path, self, parts[0], parts[1])
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], mmap: bool = False) -> Cooccurrence:
@@ -316,98 +380,42 @@ class Cooccurrence:
         ----------
         path : path-like
         mmap : bool
-            Map the cells instead of reading them.
+            Map the cells instead of reading them: processes share them, and what is not used takes no memory. The file
+            is read once to check it all the same.
 
         Raises
         ------
         FormatError
             The file holds no counts, or is damaged or cut off.
         """
-        tensors, meta = native.read(path, mmap)
-        if meta.get("kind") != KIND:
-            raise FormatError(
-                f"holds {meta.get('kind', 'something else')}, not co-occurrence counts", path=path, format=native.FORMAT
-            )
-        if meta.get("version") != VERSION:
-            raise FormatError(
-                f"version {meta.get('version')} of the counts; this fastemb reads version {VERSION}",
-                path=path,
-                format=native.FORMAT,
-            )
-        try:
-            vocabulary = Vocabulary.from_parts(
-                tensors.get("vocab_bytes"),
-                tensors.get("vocab_offsets"),
-                tensors["counts"],
-                int_keys=tensors.get("vocab_ints"),
-                total=meta["total"],
-            )
-            arrays = [tensors[name] for name in ("indptr", "indices", "data")]
-            scale, config = int(meta["scale"]), dict(meta["config"])
-        except (KeyError, TypeError) as e:
-            raise FormatError(f"a part is missing: {e}", path=path, format=native.FORMAT) from None
+        vocabulary, arrays, scale, how = cooccurrence_file.read(path, mmap)
         problem = check_csr(len(vocabulary), *arrays)
-        if problem or scale < 1:
-            raise FormatError(problem or f"scale {scale}", path=path, format=native.FORMAT)
-        return cls._make(vocabulary, arrays[0], arrays[1], arrays[2], scale, **config)
+        if problem:
+            raise cooccurrence_file.damaged(path, problem)
+        return cls._make(vocabulary, Counted(arrays[0], (arrays[1], arrays[2])), scale, **how)
+
+
+def _sum(counts: np.ndarray) -> int:
+    """The exact sum of int64 numbers that are not negative."""
+    low = int((counts & 0xFFFFFFFF).sum())
+    return low + (int((counts >> 32).sum()) << 32)
 
 
 def check_csr(v: int, indptr: np.ndarray, indices: np.ndarray, data: np.ndarray) -> str | None:
     """What is wrong with CSR arrays of v rows and columns, None if nothing is."""
     kinds = [str(a.dtype) for a in (indptr, indices, data)]
-    if kinds != ["int64", "int32", "int64"]:
-        return f"indptr, indices and data must be int64, int32 and int64, not {', '.join(kinds)}"
+    if kinds != ["int64", "int32", "int64"] or any(a.ndim != 1 for a in (indptr, indices, data)):
+        return f"indptr, indices and data must be flat arrays of int64, int32 and int64, not {', '.join(kinds)}"
     if indptr.shape != (v + 1,):
         return f"{v:,} words need an indptr of {v + 1:,} numbers, not of shape {indptr.shape}"
     if indptr[0] != 0 or np.any(np.diff(indptr) < 0) or indptr[-1] != len(indices) or len(indices) != len(data):
         return f"indptr must rise from 0 to the number of cells ({len(indices):,} columns, {len(data):,} counts)"
-    if len(indices):
-        if indices.min() < 0 or indices.max() >= v:
-            return f"a column is not in 0..{v - 1}"
-        rising = np.diff(indices) > 0
-        rising[indptr[1:-1][(indptr[1:-1] > 0) & (indptr[1:-1] < len(indices))] - 1] = True
-        if not rising.all():
-            return "the columns of a row must ascend, each once"
-        if data.min() < 0:
-            return "a count is negative"
+    row = 0
+    while row < v:
+        end = max(row + 1, int(np.searchsorted(indptr, indptr[row] + CHECK_CELLS, side="right")) - 1)
+        lo, hi = int(indptr[row]), int(indptr[end])
+        problem = check_cells(v, indptr[row : end + 1], indices[lo:hi], data[lo:hi])
+        if problem:
+            return problem
+        row = end
     return None
-
-
-def merged(cls: Any, parts: tuple[Cooccurrence, ...], vocabulary: Vocabulary | None) -> Any:
-    """See :meth:`Cooccurrence.merge`."""
-    if not parts:
-        raise ValueError("merge() needs at least one Cooccurrence")
-    for name in ("scale", "window", "symmetric", "weighting"):
-        values = {getattr(p, name) for p in parts}
-        if len(values) > 1:
-            raise ValueError(f"the parts were counted in different ways: {name} is {' and '.join(map(repr, values))}")
-    if vocabulary is None:
-        vocabulary = Vocabulary.merge(*(p.vocabulary for p in parts))
-    v, keys, data = len(vocabulary), [], []
-    for p in parts:
-        to = vocabulary.ids(p.vocabulary.words).astype(np.int64)
-        rows, columns = np.repeat(to, np.diff(p.indptr)), to[p.indices]
-        stay = (rows >= 0) & (columns >= 0)
-        keys.append((rows * v + columns)[stay])
-        data.append(p.data[stay])
-    unique, where = np.unique(np.concatenate(keys), return_inverse=True)
-    sums, high = np.zeros(len(unique), np.int64), np.zeros(len(unique))
-    np.add.at(sums, where, np.concatenate(data))
-    np.add.at(high, where, np.concatenate(data).astype(np.float64))
-    if np.any(high >= 2.0**63) or np.any(sums < 0):
-        raise OverflowError("a merged count reaches 2**63")
-    indptr = np.zeros(v + 1, np.int64)
-    np.cumsum(np.bincount(unique // v, minlength=v), out=indptr[1:])
-    samples, tokens = {p.sample for p in parts}, [p.num_tokens for p in parts]
-    return cls._make(
-        vocabulary,
-        indptr,
-        (unique % v).astype(np.int32),
-        sums,
-        parts[0].scale,
-        window=parts[0].window,
-        symmetric=parts[0].symmetric,
-        weighting=parts[0].weighting,
-        sample=samples.pop() if len(samples) == 1 else None,
-        num_tokens=None if None in tokens else sum(t for t in tokens if t is not None),
-    )

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ._cooccur import MAX_WINDOW, Cells, RowCounter, StopFlag, place, tally, thin
+from ._cooccur import MAX_WINDOW, RowCounter, StopFlag, place, tally, thin
+from .spill import PIECE_CELLS, Counted, Memory, Runs, Sink
 from .threads import in_order
 
-__all__ = ["WEIGHTINGS", "Counted", "Settings", "count_rows"]
+__all__ = ["WEIGHTINGS", "Settings", "count_rows"]
 
 WEIGHTINGS = ("harmonic", "linear", "flat")
 EXACT_WINDOW = 22  # lcm(1..22) = 232,792,560; the next lcm needs 33 bits and would leave too little room for counts
 FIXED_POINT = 16 * 232_792_560  # scale of wider harmonic windows, just below 2**32
-PIECE_CELLS = 1 << 17  # cells a piece of rows may have, as far as that can be known: 1.5 MB, in the second-level cache
+STEP = 1 << 22  # tokens a call of C may take that cannot be stopped
+MOST_TOKENS = 2**32 - 2**20  # of one piece of text: positions have 32 bits
 
+logger = logging.getLogger("fastemb")
 Progress = Callable[[dict[str, Any]], Any]
 
 
@@ -81,13 +85,6 @@ def keep_thresholds(counts: np.ndarray, sample: float) -> np.ndarray:
 
 
 @dataclass
-class Counted:
-    indptr: np.ndarray
-    indices: np.ndarray
-    data: np.ndarray
-
-
-@dataclass
 class Chunk:
     """A part of the corpus: centre words lo..hi of ids, their neighbours around them."""
 
@@ -103,7 +100,7 @@ class Meter:
 
     def __init__(self, progress: Progress | None, total: int) -> None:
         self.progress, self.total, self.done = progress, total, 0
-        self.cells = 0
+        self.phase, self.fraction, self.cells = "count", 0.0, 0
         self.began = self.told = time.perf_counter()
 
     def tell(self, force: bool = False) -> None:
@@ -112,15 +109,14 @@ class Meter:
         now = time.perf_counter()
         if force or now - self.told >= 0.1:
             self.told = now
-            rate = self.done / max(now - self.began, 1e-9)
             self.progress(
                 {
-                    "phase": "count",
+                    "phase": self.phase,
                     "tokens": self.done,
                     "total_tokens": self.total,
-                    "fraction": self.done / max(self.total, 1),
+                    "fraction": self.fraction,
                     "cells": self.cells,
-                    "words_per_s": rate,
+                    "words_per_s": self.done / max(now - self.began, 1e-9),
                 }
             )
 
@@ -148,73 +144,135 @@ def load_chunk(corpus: Any, settings: Settings, keep: np.ndarray | None, lo: int
         reach *= 4
 
 
-def invert(chunk: Chunk, v: int, settings: Settings, workers: int) -> tuple[np.ndarray, np.ndarray]:
+def invert(
+    chunk: Chunk, v: int, settings: Settings, workers: int, stop: StopFlag, tell: Callable[[], None]
+) -> tuple[np.ndarray, np.ndarray]:
     """(places uint64, start int64 (V + 1,)): where each word stands among the centre words."""
     n = chunk.hi - chunk.lo
     shards = max(1, min(workers, n >> 16))
     cuts = [chunk.lo + n * k // shards for k in range(shards + 1)]
     counts = np.zeros((shards, v), np.int64)
 
+    def steps(k: int) -> Iterator[tuple[int, int]]:  # calls short enough for Ctrl-C
+        for lo in range(cuts[k], cuts[k + 1], STEP):
+            if stop.is_set():
+                return
+            yield lo, min(lo + STEP, cuts[k + 1])
+
     def count(k: int) -> None:
-        tally(chunk.ids[cuts[k] : cuts[k + 1]], counts[k])
+        for lo, hi in steps(k):
+            tally(chunk.ids[lo:hi], counts[k])
 
     def fill(k: int) -> None:
-        place(
-            chunk.ids, cuts[k], cuts[k + 1], chunk.offsets, chunk.base, settings.window, settings.symmetric,
-            cursors[k], index,
-        )  # fmt: skip
+        for lo, hi in steps(k):
+            place(chunk.ids, lo, hi, chunk.offsets, chunk.base, settings.window, settings.symmetric, cursors[k], index)
 
-    in_order(shards, [count] * shards, lambda k, _: None)
+    in_order(shards, [count] * shards, lambda k, _: None, stop=stop.set, tell=tell)
     start = np.zeros(v + 1, np.int64)
     np.cumsum(counts.sum(axis=0), out=start[1:])
     cursors = np.cumsum(counts, axis=0)
     cursors -= counts
     cursors += start[:-1]
     index = np.empty(max(n, 1), np.uint64)
-    in_order(shards, [fill] * shards, lambda k, _: None)
+    in_order(shards, [fill] * shards, lambda k, _: None, stop=stop.set, tell=tell)
     return index, start
 
 
-def row_pieces(start: np.ndarray, neighbours: int) -> np.ndarray:
-    """Row numbers at which pieces begin, the last one V: each but for single rows has at most PIECE_CELLS cells."""
-    v = len(start) - 1
-    most = np.minimum(np.diff(start), v // max(neighbours, 1) + 1) * neighbours
-    end = np.cumsum(np.minimum(most, v))
+def cut(bound: np.ndarray, most: int) -> np.ndarray:
+    """int64: where groups of rows begin, and V: the bounds of a group add up to at most `most`, or it is one row."""
+    end, v = np.cumsum(bound), len(bound)
     cuts = [0]
     while cuts[-1] < v:
         done = int(end[cuts[-1] - 1]) if cuts[-1] else 0
-        cuts.append(max(cuts[-1] + 1, int(np.searchsorted(end, done + PIECE_CELLS, side="right"))))
+        cuts.append(max(cuts[-1] + 1, int(np.searchsorted(end, done + most, side="right"))))
     return np.array(cuts, np.int64)
+
+
+def most_cells(places: np.ndarray, neighbours: int, most: int) -> np.ndarray:
+    """min(places * neighbours, most), element by element, without overflow."""
+    return np.where(places > most // neighbours, most, places * neighbours)
 
 
 def count_rows(
     corpus: Any, settings: Settings, workers: int, progress: Progress | None, max_memory: int | None
 ) -> Counted:
-    """The counts of a corpus as CSR arrays."""
-    v = len(corpus.vocabulary)
+    """The counts of a corpus.
+
+    The corpus is counted in one piece if memory allows, whose rows are the result. Otherwise each piece becomes a run
+    in a temporary file, and the rows of all runs are added up, block of rows by block.
+    """
+    v, tokens = len(corpus.vocabulary), corpus.num_tokens
     weight, _ = settings.weights()
+    sides = 2 if settings.symmetric else 1
+    neighbours = settings.window * sides
     keep = None
     if 0 < settings.sample < 1:
         keep = keep_thresholds(corpus.vocabulary.counts, settings.sample)
-    meter = Meter(progress, corpus.num_tokens)
-    chunk = load_chunk(corpus, settings, keep, 0, corpus.num_tokens)
-    index, start = invert(chunk, v, settings, workers)
-    pieces = row_pieces(start, settings.window * (2 if settings.symmetric else 1))
-    cells, nnz, stop = Cells(), np.zeros(v + 1, np.int64), StopFlag()
+    per_token = 8 + (0 if corpus.in_memory else 4) + (0 if keep is None else 4)
+    memory = Memory.plan(v, workers, max_memory)
+    # within a piece no cell can reach 2**62, whatever the text
+    most_tokens = min(MOST_TOKENS, 2**62 // (sides * int(weight.sum())))
+    size = min(memory.rest * 4 // 5 // per_token, most_tokens)
+    if tokens <= most_tokens and tokens * per_token <= memory.rest // 2:  # beside the cells that are found
+        size = tokens
+    chunks = -(-tokens // max(size, 1))
+    meter, stop = Meter(progress, tokens), StopFlag()
+    counters = [RowCounter(v) for _ in range(memory.workers)]
+    nnz = np.zeros(v, np.int64)
 
-    def worker() -> Callable[[int], Any]:
-        counter = RowCounter(v)
-        return lambda k: counter.rows(
-            chunk.ids, index, start, weight, settings.symmetric, int(pieces[k]), int(pieces[k + 1]), stop
-        )
+    def count_chunk(lo: int, hi: int, blocks: np.ndarray, emit: Callable[..., Any], take: Any) -> None:
+        """Counts tokens lo..hi; take(first row, end row, what `emit` makes of their cells) in order of the rows."""
+        chunk = load_chunk(corpus, settings, keep, lo, hi)
+        index, start = invert(chunk, v, settings, memory.workers, stop, meter.tell)
+        cuts = np.union1d(cut(most_cells(np.diff(start), neighbours, v), PIECE_CELLS), blocks)
 
-    def take(k: int, found: Any) -> None:
-        columns, counts, row_nnz = found
-        cells.append(columns, counts)
-        nnz[pieces[k] + 1 : pieces[k + 1] + 1] = row_nnz
-        meter.done, meter.cells = int(start[pieces[k + 1]]), cells.n
+        def work(counter: RowCounter) -> Callable[[int], Any]:
+            def rows(k: int) -> Any:
+                found = counter.rows(
+                    chunk.ids, index, start, weight, settings.symmetric, int(cuts[k]), int(cuts[k + 1]), stop
+                )
+                return None if found is None else emit(counter, *found)
 
-    in_order(len(pieces) - 1, [worker() for _ in range(workers)], take, stop=stop.set, tell=meter.tell)
-    meter.tell(force=True)
-    indices, data = cells.take()
-    return Counted(np.cumsum(nnz), indices, data)
+            return rows
+
+        def taken(k: int, result: Any) -> None:
+            take(int(cuts[k]), int(cuts[k + 1]), result)
+            meter.done = lo + (hi - lo) * int(start[cuts[k + 1]]) // max(int(start[-1]), 1)
+            meter.fraction = meter.done / max(tokens, 1) * (0.8 if chunks > 1 else 1.0)
+
+        in_order(len(cuts) - 1, [work(c) for c in counters], taken, stop=stop.set, tell=meter.tell)
+
+    with Sink(memory.cells) as sink:
+
+        def final(lo: int, hi: int, found: Any) -> None:
+            columns, counts, row_nnz = found
+            sink.append(columns, counts)
+            nnz[lo:hi] = row_nnz
+            meter.cells += len(columns)
+
+        if chunks <= 1:
+            everything = np.array([0, v], np.int64)
+            count_chunk(0, tokens, everything, lambda counter, *found: found, final)
+        else:
+            with Runs() as runs:
+                frequency = np.zeros(v, np.int64)
+                for lo in range(0, tokens, STEP):
+                    tally(corpus.read(lo, min(lo + STEP, tokens)), frequency)
+                bound = most_cells(frequency, neighbours, v * chunks)
+                blocks = cut(bound, memory.block_cells)
+                logger.info("co-occurrences: %d runs of %s tokens go to a temporary file", chunks, f"{size:,}")
+                for c in range(chunks):
+                    runs.begin(blocks)
+                    count_chunk(
+                        tokens * c // chunks,
+                        tokens * (c + 1) // chunks,
+                        blocks,
+                        lambda counter, columns, counts, row_nnz: counter.encode(columns, counts, row_nnz),
+                        runs.append,
+                    )
+                runs.merge(blocks, np.minimum(bound, v), v, counters, final, meter, stop)
+        meter.fraction = 1.0
+        meter.tell(force=True)
+        indptr = np.zeros(v + 1, np.int64)
+        np.cumsum(nnz, out=indptr[1:])
+        return Counted(indptr, sink.finish())

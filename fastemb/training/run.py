@@ -261,7 +261,6 @@ def fit(
         Gets one dict an epoch: ``epoch`` (counted over the life of the model), ``words``, ``examples``, ``loss``
         (mean per example), ``alpha`` (at the end), ``seconds``, ``words_per_s`` (see `unit` and `rate`); an epoch that
         did not end has ``partial=True``.
-        ``partial=True``.
     first_epoch, position : int
         Where to begin: epochs done, and words done of the next one.
     hooks : callable, optional

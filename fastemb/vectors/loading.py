@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from fastemb.corpus.phrases import from_native as phrases_of
 from fastemb.formats import read_any
 from fastemb.vectors.files import check_path
 from fastemb.vectors.keyedvectors import KeyedVectors
@@ -21,7 +22,11 @@ Loader = Callable[[dict[str, Any], dict[str, Any]], Any]
 
 # kind -> the module whose import registers its loader
 _HOMES = {"Word2Vec": "fastemb.training", "Glove": "fastemb.training"}
-_LOADERS: dict[str, Loader] = {"KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta)}
+_LOADERS: dict[str, Loader] = {
+    "KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta),
+    "Phrases": phrases_of,
+    "FrozenPhrases": phrases_of,
+}
 
 
 def register(kind: str, loader: Loader) -> None:
@@ -71,7 +76,7 @@ def load(path: str | os.PathLike[str], mmap: bool = False, **options: Any) -> An
 
     Returns
     -------
-    KeyedVectors, or Word2Vec where the file holds a whole model
+    KeyedVectors, or Word2Vec where the file holds a whole model, or Phrases
 
     Raises
     ------
