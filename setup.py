@@ -41,6 +41,10 @@ MODULES = {
         "csrc/fe_ppmi.c",
         *(f"csrc/fe_spmm_{isa}.c" for isa in ISAS),
     ],
+    "fastemb.training._glove": [
+        "csrc/fe_glove.c",
+        *(f"csrc/fe_glove_{isa}.c" for isa in ("scalar", "avx2", "avx512", "neon")),
+    ],
     "fastemb.training._engine": [
         *(f"csrc/fe_{part}.c" for part in ("dispatch", "alias", "huffman", "train")),
         *KERNELS,

@@ -9,6 +9,8 @@ The names below are loaded when they are first used, so that ``import fastemb`` 
 
 Word2Vec
     Skip-gram and CBOW with negative sampling and hierarchical softmax.
+Glove
+    GloVe: vectors from co-occurrence counts.
 PPMI
     Positive pointwise mutual information of counts, and its truncated singular value decomposition.
 KeyedVectors
@@ -42,7 +44,7 @@ if TYPE_CHECKING:
         Text8Corpus,
         Vocabulary,
     )
-    from fastemb.training import PPMI, Word2Vec, show_config
+    from fastemb.training import PPMI, Glove, Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
 __version__ = "0.1.0"
@@ -54,6 +56,7 @@ __all__ = [
     "Cooccurrence",
     "Corpus",
     "FrozenPhrases",
+    "Glove",
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
@@ -81,7 +84,7 @@ _HOMES = {
         "Text8Corpus",
         "Vocabulary",
     ),
-    "fastemb.training": ("PPMI", "Word2Vec", "show_config"),
+    "fastemb.training": ("PPMI", "Glove", "Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -50,7 +50,7 @@ def cuts(indptr: NDArray, pieces: int) -> NDArray:
     Examples
     --------
     >>> cuts(np.array([0, 10, 11, 12, 20]), 2).tolist()
-    [0, 1, 4]
+    [0, 2, 4]
     """
     rows = len(indptr) - 1
     marks = np.arange(1, pieces, dtype=np.float64) * (float(indptr[-1] + rows) / max(1, pieces))

@@ -31,7 +31,7 @@ _OLD_NAMES = {
 def renamed(known: Iterable[str]) -> dict[str, str]:
     """Old name -> name, for a function that has the parameters `known`."""
     known = set(known)
-    return {old: new for new, names in _OLD_NAMES.items() if new in known for old in names.split()}
+    return cfg.RENAMED | {old: new for new, names in _OLD_NAMES.items() if new in known for old in names.split()}
 
 
 @dataclass(frozen=True)
