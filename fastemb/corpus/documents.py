@@ -122,7 +122,7 @@ class _Marked:
             texts: Any = _lines(paths) if unit == "line" else _files(paths)
         else:
             if unit == "file":
-                raise ValueError("unit='file' needs a source of files: a path, a pattern, a directory or a list of them")
+                raise ValueError("unit='file' needs files: a path, a pattern, a directory or a list of them")
             if type(source) is LineSentence:
                 raise TypeError("give the path itself instead of a LineSentence: every line is a document")
             texts = _items(source)
@@ -177,7 +177,9 @@ def _tokens(document: Any, number: int) -> list[Any]:
 
 def _items(source: Any) -> Iterable[Any]:
     if source is None or isinstance(source, (int, float, dict, set, frozenset)) or not hasattr(source, "__iter__"):
-        raise TypeError(f"the documents are {source!r:.60}; expected a path, a list of paths, or an iterable of documents")
+        raise TypeError(
+            f"the documents are {source!r:.60}; expected a path, a list of paths, or an iterable of documents"
+        )
     if isinstance(source, tuple) and len(source) == 2 and all(isinstance(a, np.ndarray) for a in source):
         ids, offsets = source
         return (ids[a:b] for a, b in zip(offsets[:-1].tolist(), offsets[1:].tolist(), strict=True))
