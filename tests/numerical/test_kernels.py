@@ -197,7 +197,8 @@ def test_pieces_make_no_difference(group, model, isa):
     np.testing.assert_array_equal(whole[0], pieces[0])
     np.testing.assert_array_equal(whole[1], pieces[1])
     assert (whole[2].words, whole[2].kept, whole[2].examples) == (pieces[2].words, pieces[2].kept, pieces[2].examples)
-    assert whole[2].loss == pytest.approx(pieces[2].loss, rel=1e-12)
+    # a few blocks at a time are added up in float32, and which ones depends on the cuts
+    assert whole[2].loss == pytest.approx(pieces[2].loss, rel=1e-6)
 
 
 @pytest.mark.parametrize("isa", ISAS)
