@@ -72,7 +72,8 @@ def test_history_and_parts(counts):
     estimate = model.log_count("w0", "w1")
     i, j = model.wv.get_index("w0"), model.wv.get_index("w1")
     assert estimate == pytest.approx(
-        float(model.word_vectors[i] @ model.context_vectors[j] + model.word_biases[i] + model.context_biases[j]), abs=1e-5
+        float(model.word_vectors[i] @ model.context_vectors[j] + model.word_biases[i] + model.context_biases[j]),
+        abs=1e-5,
     )
 
 
@@ -196,7 +197,8 @@ def test_divergence_says_where_and_goes_back(counts):
     model.train(counts, epochs=1)
     before = model._words.copy()
     model._words[:, :8] *= 1e25
-    with pytest.raises(FloatingPointError, match=r"epoch 1 after \d+ cells at eta 0.05: try eta <= .*; the model's weights"):
+    where = r"epoch 1 after \d+ cells at eta 0.05: try eta <= .*; the model's weights"
+    with pytest.raises(FloatingPointError, match=where):
         model.train(counts, epochs=1)
     model._words[...] = before
     model.train(counts, epochs=1)
@@ -336,9 +338,9 @@ def test_wrong_keywords(wrong, message):
 def test_nothing_to_train_on():
     with pytest.raises(ValueError, match="no two of the 2 words of the vocabulary occur together"):
         Glove([["a"], ["b"]], **SMALL)
-    with pytest.raises(ValueError, match="nothing to train on|no cells|occur together"):
+    with pytest.raises(ValueError, match="occur together"):
         Glove(Cooccurrence.from_csr(["a", "b"], [0, 0, 0], [], []), **SMALL)
-    with pytest.raises(TypeError, match="counts.*or text"):
+    with pytest.raises(TypeError, match=r"counts .* or text"):
         Glove(**SMALL).train(None)
 
 
@@ -357,10 +359,10 @@ def test_weights_that_do_not_fit(counts):
 
 def test_what_is_asked_in_the_wrong_place(counts):
     model = Glove(counts, **SMALL)
-    with pytest.raises(TypeError, match="model.wv"):
+    with pytest.raises(TypeError, match=r"model\.wv"):
         model["w1"]
-    with pytest.raises(TypeError, match="model.wv"):
+    with pytest.raises(TypeError, match=r"model\.wv"):
         "w1" in model  # noqa: B015
-    with pytest.raises(AttributeError, match="model.wv.most_similar"):
+    with pytest.raises(AttributeError, match=r"model\.wv.most_similar"):
         model.most_similar("w1")
     assert repr(model) == "Glove<vocab=400, vector_size=8, eta=0.05>" or "Glove<vocab=" in repr(model)
