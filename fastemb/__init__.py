@@ -9,14 +9,20 @@ The names below are loaded when they are first used, so that ``import fastemb`` 
 
 Word2Vec
     Skip-gram and CBOW with negative sampling and hierarchical softmax.
+Glove
+    GloVe: vectors from co-occurrence counts.
+PPMI
+    Positive pointwise mutual information of counts, and its truncated singular value decomposition.
 KeyedVectors
     Vectors and the words, or ints, that they belong to: neighbours, analogies, scores, files.
 load
     A file of vectors or a model, in any format that is known.
-Corpus, Vocabulary
-    Text as ids, and its words with their counts.
+Corpus, Vocabulary, Cooccurrence
+    Text as ids, its words with their counts, and how often they stand near each other.
 LineSentence, PathLineSentences, Text8Corpus, BrownCorpus
     Readers by gensim's names.
+Phrases, FrozenPhrases (Phraser), ENGLISH_CONNECTOR_WORDS
+    Collocations found in text and joined into one word.
 show_config
     The version, the instruction sets of this machine and which one is used.
 """
@@ -25,18 +31,37 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from fastemb.corpus import BrownCorpus, Corpus, LineSentence, PathLineSentences, Text8Corpus, Vocabulary
-    from fastemb.training import Word2Vec, show_config
+    from fastemb.corpus import (
+        ENGLISH_CONNECTOR_WORDS,
+        BrownCorpus,
+        Cooccurrence,
+        Corpus,
+        FrozenPhrases,
+        LineSentence,
+        PathLineSentences,
+        Phraser,
+        Phrases,
+        Text8Corpus,
+        Vocabulary,
+    )
+    from fastemb.training import PPMI, Glove, Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "ENGLISH_CONNECTOR_WORDS",
+    "PPMI",
     "BrownCorpus",
+    "Cooccurrence",
     "Corpus",
+    "FrozenPhrases",
+    "Glove",
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
+    "Phraser",
+    "Phrases",
     "Text8Corpus",
     "Vocabulary",
     "Word2Vec",
@@ -46,8 +71,20 @@ __all__ = [
 ]
 
 _HOMES = {
-    "fastemb.corpus": ("BrownCorpus", "Corpus", "LineSentence", "PathLineSentences", "Text8Corpus", "Vocabulary"),
-    "fastemb.training": ("Word2Vec", "show_config"),
+    "fastemb.corpus": (
+        "ENGLISH_CONNECTOR_WORDS",
+        "BrownCorpus",
+        "Cooccurrence",
+        "Corpus",
+        "FrozenPhrases",
+        "LineSentence",
+        "PathLineSentences",
+        "Phraser",
+        "Phrases",
+        "Text8Corpus",
+        "Vocabulary",
+    ),
+    "fastemb.training": ("PPMI", "Glove", "Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -24,6 +24,7 @@ FLOORS = {
     "sklearn": 7,
     "": 6,  # fastemb/__init__.py and top-level modules that only re-export
     "callbacks": 6,
+    "phrases": 6,
     "training": 5,
     "report": 5,
     "vectors": 4,

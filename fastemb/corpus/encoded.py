@@ -18,7 +18,7 @@ from . import scan as _scan
 from ._corpus import encode_word, ids_in_range
 from .cache import CacheDamaged, CacheFile, identity_of, open_cache, write_cache
 from .memory import available, resolve_workers
-from .report import CorpusChangedError, CorpusReport
+from .report import CorpusChangedError, CorpusReport, EmptyCorpusError
 from .rules import TrimRule, Word
 from .selection import Selection, check_selection, select, table_words
 from .sources import Plan, Tokenizer, plan
@@ -412,7 +412,7 @@ def _choose(found: _scan.Scan, cuts: dict[str, Any], what: Plan) -> tuple[Vocabu
     counts = found.counts
     tokens = found.collector.tokens
     if tokens == 0:
-        raise ValueError(_nothing(what, _report(found, np.zeros(0, np.int32)), ""))
+        raise EmptyCorpusError(_nothing(what, _report(found, np.zeros(0, np.int32)), ""))
     chosen = select(table, counts, **cuts)
     to_final = np.full(len(table), -1, np.int32)
     to_final[chosen.order] = np.arange(len(chosen.order), dtype=np.int32)

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-__all__ = ["CorpusChangedError", "CorpusNotFoundError", "CorpusReport"]
+__all__ = ["CorpusChangedError", "CorpusNotFoundError", "CorpusReport", "EmptyCorpusError"]
+
+
+class EmptyCorpusError(ValueError):
+    """There is not one token in the corpus."""
 
 
 class CorpusNotFoundError(FileNotFoundError, ValueError):

@@ -25,7 +25,7 @@ from ._corpus import SLACK, Table, TokenBlock, after_last_separator, shown
 from .crew import Collector, Crew, Progress, Stopped
 from .readers import BOM, damage_errors, open_stream
 from .report import CorpusChangedError
-from .sources import ArrayPlan, File, FilePlan, Plan, SentencePlan, StreamPlan
+from .sources import ArrayPlan, File, FilePlan, MadePlan, Plan, SentencePlan, StreamPlan
 from .store import Store
 from .tasks import Ints, Range, Text, Tokens, Worker, check_unchanged
 
@@ -213,6 +213,8 @@ def run(
 ) -> Scan:
     """Reads the whole corpus. `store` gets the provisional ids, None only counts. The store is the caller's to
     close."""
+    if isinstance(plan, MadePlan):
+        return plan.run(workers=workers, store=store, track_first=track_first, progress=progress)
     total = None
     lines, max_length = True, None
     if isinstance(plan, FilePlan):

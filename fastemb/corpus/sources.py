@@ -69,7 +69,20 @@ class ArrayPlan:
     name: str = field(default="")
 
 
-Plan = FilePlan | StreamPlan | SentencePlan | ArrayPlan
+class MadePlan:
+    """Ids that are made of those of another corpus, such as one with its phrases joined: `run` is ``scan.run``.
+
+    A source that can be read like this has a method ``_corpus_plan(tokenizer)``, which gives one, or None.
+    """
+
+    name: str
+
+    def run(self, *, workers: int, store: Any, track_first: bool, progress: Any) -> Any:
+        """As ``scan.run``."""
+        raise NotImplementedError
+
+
+Plan = FilePlan | StreamPlan | SentencePlan | ArrayPlan | MadePlan
 
 
 def _show(text: Any) -> str:
@@ -213,7 +226,7 @@ def plan(source: Any, tokenizer: Tokenizer = None) -> Plan:
         if call:
             raise ValueError("a tokenizer with a file object: pass its lines, (line.decode() for line in file)")
         return StreamPlan(source, name="a file object")
-    known = _reader(source)
+    known = source._corpus_plan(tokenizer) if hasattr(source, "_corpus_plan") else _reader(source)
     if known is not None:
         return known
 

@@ -29,7 +29,8 @@ import os
 import stat
 import struct
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -38,7 +39,7 @@ from numpy.typing import NDArray
 from . import _text, atomic
 from .errors import FormatError
 
-__all__ = ["read", "write"]
+__all__ = ["Streamed", "read", "write"]
 
 _DTYPES = {
     "F64": "<f8", "I64": "<i8", "U64": "<u8", "F32": "<f4", "I32": "<i4", "U32": "<u4",
@@ -51,15 +52,29 @@ _ZERO_CRC = "00000000"
 FORMAT = "fastemb native"
 
 
+@dataclass(frozen=True)
+class Streamed:
+    """A tensor that is not in memory: ``pieces()`` yields flat arrays that make it up, each time it is called."""
+
+    dtype: np.dtype
+    shape: tuple[int, ...]
+    pieces: Callable[[], Iterable[NDArray[Any]]]
+
+    @property
+    def nbytes(self) -> int:
+        return int(np.prod(self.shape, dtype=np.int64)) * self.dtype.itemsize
+
+
 def _bytes_of(array: Any) -> memoryview:
     return memoryview(array.reshape(-1)).cast("B") if array.size else memoryview(b"")
 
 
-def _crc(array: NDArray[Any]) -> int:
+def _crc(array: NDArray[Any] | Streamed) -> int:
     crc = 0
-    data = _bytes_of(array)
-    for at in range(0, len(data), _CHUNK):
-        crc = zlib.crc32(data[at : at + _CHUNK], crc)
+    for piece in array.pieces() if isinstance(array, Streamed) else (array,):
+        data = _bytes_of(piece)
+        for at in range(0, len(data), _CHUNK):
+            crc = zlib.crc32(data[at : at + _CHUNK], crc)
     return crc
 
 
@@ -67,7 +82,7 @@ def _dump(header: Mapping[str, Any]) -> bytes:
     return json.dumps(header, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
 
 
-def _layout(tensors: Mapping[str, NDArray[Any]]) -> list[str]:
+def _layout(tensors: Mapping[str, NDArray[Any] | Streamed]) -> list[str]:
     """Names in file order: wide items first so that all are aligned, "vectors" first among its like."""
     return sorted(tensors, key=lambda k: (-tensors[k].dtype.itemsize, k != "vectors", k))
 
@@ -80,7 +95,8 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Any], meta: Mappin
     ----------
     path : path-like
     tensors : mapping of str to array
-        See the module's list. They are written in C order; other names are kept as they are.
+        See the module's list. They are written in C order; other names are kept as they are. A :class:`Streamed`
+        instead of an array is read piece by piece, twice.
     meta : mapping
         The model's own JSON: format, version, kind, config, training.
     allow_nonfinite : bool
@@ -103,23 +119,26 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Any], meta: Mappin
     >>> tensors["vectors"].shape, meta["kind"]
     ((1, 3), 'KeyedVectors')
     """
-    arrays: dict[str, NDArray[Any]] = {}
+    arrays: dict[str, NDArray[Any] | Streamed] = {}
     for name, value in tensors.items():
         if name == "__metadata__" or not isinstance(name, str):
             raise ValueError(f"{name!r} cannot be the name of a tensor")
+        if isinstance(value, Streamed):
+            arrays[name] = value
+            continue
         a = np.asarray(value)
         a = np.ascontiguousarray(a, a.dtype.newbyteorder("<")).reshape(a.shape)
         if a.dtype not in _NAMES:
             raise TypeError(f"tensor {name!r} has dtype {a.dtype}, which safetensors cannot hold")
         arrays[name] = a
-    _validate(arrays, path, allow_nonfinite, mapped=False)
+    _validate({k: a for k, a in arrays.items() if not isinstance(a, Streamed)}, path, allow_nonfinite, mapped=False)
     order = _layout(arrays)
     header: dict[str, Any] = {}
     at = 0
     for name in order:
-        a = arrays[name]
-        header[name] = {"dtype": _NAMES[a.dtype], "shape": list(a.shape), "data_offsets": [at, at + a.nbytes]}
-        at += a.nbytes
+        t = arrays[name]
+        header[name] = {"dtype": _NAMES[t.dtype], "shape": list(t.shape), "data_offsets": [at, at + t.nbytes]}
+        at += t.nbytes
     crcs = {name: f"{_crc(a):08x}" for name, a in arrays.items()}
     header["__metadata__"] = {
         "fastemb": json.dumps(meta, sort_keys=True, allow_nan=False),
@@ -138,7 +157,9 @@ def write(path: str | os.PathLike[str], tensors: Mapping[str, Any], meta: Mappin
     with atomic.write(path) as f:
         f.write(struct.pack("<Q", len(text)) + text)
         for name in order:
-            f.write(_bytes_of(arrays[name]))
+            whole = arrays[name]
+            for piece in whole.pieces() if isinstance(whole, Streamed) else (whole,):
+                f.write(_bytes_of(piece))
 
 
 def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

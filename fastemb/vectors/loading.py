@@ -12,6 +12,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from fastemb.corpus import Cooccurrence
+from fastemb.corpus.phrases import from_native as phrases_of
 from fastemb.formats import read_any
 from fastemb.vectors.files import check_path
 from fastemb.vectors.keyedvectors import KeyedVectors
@@ -19,8 +21,14 @@ from fastemb.vectors.native import unpack
 
 Loader = Callable[[dict[str, Any], dict[str, Any]], Any]
 
-_HOMES = {"Word2Vec": "fastemb.training"}  # kind -> the module whose import registers its loader
-_LOADERS: dict[str, Loader] = {"KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta)}
+# kind -> the module whose import registers its loader
+_HOMES = dict.fromkeys(("Word2Vec", "Glove", "PPMI", "LSA"), "fastemb.training")
+_LOADERS: dict[str, Loader] = {
+    "KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta),
+    "Cooccurrence": lambda tensors, meta: Cooccurrence._from_native(tensors, meta),
+    "Phrases": phrases_of,
+    "FrozenPhrases": phrases_of,
+}
 
 
 def register(kind: str, loader: Loader) -> None:
@@ -70,7 +78,7 @@ def load(path: str | os.PathLike[str], mmap: bool = False, **options: Any) -> An
 
     Returns
     -------
-    KeyedVectors, or Word2Vec where the file holds a whole model
+    KeyedVectors, or Word2Vec where the file holds a whole model, or Phrases
 
     Raises
     ------
