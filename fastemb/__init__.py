@@ -11,6 +11,8 @@ Word2Vec
     Skip-gram and CBOW with negative sampling and hierarchical softmax.
 Glove
     GloVe: vectors from co-occurrence counts.
+PPMI
+    Positive pointwise mutual information of counts, and its truncated singular value decomposition.
 KeyedVectors
     Vectors and the words, or ints, that they belong to: neighbours, analogies, scores, files.
 load
@@ -42,13 +44,14 @@ if TYPE_CHECKING:
         Text8Corpus,
         Vocabulary,
     )
-    from fastemb.training import Glove, Word2Vec, show_config
+    from fastemb.training import PPMI, Glove, Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ENGLISH_CONNECTOR_WORDS",
+    "PPMI",
     "BrownCorpus",
     "Cooccurrence",
     "Corpus",
@@ -81,7 +84,7 @@ _HOMES = {
         "Text8Corpus",
         "Vocabulary",
     ),
-    "fastemb.training": ("Glove", "Word2Vec", "show_config"),
+    "fastemb.training": ("PPMI", "Glove", "Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

@@ -22,7 +22,7 @@ from fastemb.vectors.native import unpack
 Loader = Callable[[dict[str, Any], dict[str, Any]], Any]
 
 # kind -> the module whose import registers its loader
-_HOMES = {"Word2Vec": "fastemb.training", "Glove": "fastemb.training"}
+_HOMES = dict.fromkeys(("Word2Vec", "Glove", "PPMI", "LSA"), "fastemb.training")
 _LOADERS: dict[str, Loader] = {
     "KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta),
     "Cooccurrence": lambda tensors, meta: Cooccurrence._from_native(tensors, meta),
