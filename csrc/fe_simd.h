@@ -267,6 +267,21 @@ FE_INLINE void vf_reduce(const vf *v, const int mt, const int nt, vf *out) {
 }
 #endif
 
+/* out[i] = sum of the lanes of v[i], i < count. Writes whole vectors: up to FE_VW - 1 floats past out + count. */
+FE_INLINE void vf_sums(const vf *v, int count, float *out) {
+#if FE_VW == 1
+    for (int i = 0; i < count; i++) out[i] = v[i];
+#else
+    for (int from = 0; from < count; from += FE_VW) {
+        vf some[FE_VW], sums;
+#pragma GCC unroll 16
+        for (int i = 0; i < FE_VW; i++) some[i] = from + i < count ? v[from + i] : vf_zero();
+        vf_reduce(some, 4, FE_VW / 4, &sums);
+        vf_store(out + from, sums);
+    }
+#endif
+}
+
 /* Vectors over a tile of cells, FE_COLUMNS outputs x 4 inputs (the scalar build: one cell): a value for each input, or for each
  * output. */
 #if FE_VW >= 4
