@@ -32,7 +32,7 @@ KERNELS = [f"csrc/fe_kernels_{isa}.c" for isa in ("scalar", "avx2", "avx512", "n
 MODULES = {
     "fastemb.corpus._corpus": ["csrc/fe_tokens.c", "csrc/fe_vocab.c"],
     "fastemb.corpus._cooccur": ["csrc/fe_cooccur.c"],
-    "fastemb.corpus._phrases": ["csrc/fe_phrases.c"],
+    "fastemb.corpus._phrases": ["csrc/fe_phrases.c", "csrc/fe_tokens.c", "csrc/fe_vocab.c"],
     "fastemb.formats._text": ["csrc/fe_textvec.c"],
     "fastemb.training._engine": [
         *(f"csrc/fe_{part}.c" for part in ("dispatch", "alias", "huffman", "train")),
