@@ -142,7 +142,7 @@ def test_saved_and_loaded(p, tmp_path):
     path = tmp_path / "phrases"
     phrases.save(path)
     loaded = Phrases.load(path, scoring=custom if p["scoring"] == "custom" else None)
-    assert list(loaded.vocab.items()) == list(phrases.vocab.items())
+    assert dict(loaded.vocab.items()) == dict(phrases.vocab.items())
     assert loaded.export_phrases() == phrases.export_phrases()
     phrases.add_vocab(p["more"])
     loaded.add_vocab(p["more"])
