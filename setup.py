@@ -26,7 +26,8 @@ def flag(name):
 DEBUG, COVERAGE, SANITIZE = flag("FASTEMB_DEBUG"), flag("FASTEMB_COVERAGE"), os.environ.get("FASTEMB_SANITIZE", "")
 MSVC = sys.platform == "win32"
 
-KERNELS = [f"csrc/fe_kernels_{isa}.c" for isa in ("scalar", "avx2", "avx512", "neon")]  # each empty on other CPUs
+ISAS = ("scalar", "avx2", "avx512", "neon")
+KERNELS = [f"csrc/fe_kernels_{isa}.c" for isa in ISAS]  # each empty on other CPUs
 
 # module -> C files it is linked with
 MODULES = {
@@ -34,6 +35,16 @@ MODULES = {
     "fastemb.corpus._cooccur": ["csrc/fe_cooccur.c"],
     "fastemb.corpus._phrases": ["csrc/fe_phrases.c", "csrc/fe_tokens.c", "csrc/fe_vocab.c"],
     "fastemb.formats._text": ["csrc/fe_textvec.c"],
+    "fastemb.corpus._termdoc": ["csrc/fe_termdoc.c"],
+    "fastemb.geometry._sparse": [
+        "csrc/fe_spmm.c",
+        "csrc/fe_ppmi.c",
+        *(f"csrc/fe_spmm_{isa}.c" for isa in ISAS),
+    ],
+    "fastemb.training._glove": [
+        "csrc/fe_glove.c",
+        *(f"csrc/fe_glove_{isa}.c" for isa in ("scalar", "avx2", "avx512", "neon")),
+    ],
     "fastemb.training._engine": [
         *(f"csrc/fe_{part}.c" for part in ("dispatch", "alias", "huffman", "train")),
         *KERNELS,

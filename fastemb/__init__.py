@@ -9,6 +9,12 @@ The names below are loaded when they are first used, so that ``import fastemb`` 
 
 Word2Vec
     Skip-gram and CBOW with negative sampling and hierarchical softmax.
+Glove
+    GloVe: vectors from co-occurrence counts.
+LSA
+    Latent semantic analysis: words and documents in one space.
+PPMI
+    Positive pointwise mutual information of counts, and its truncated singular value decomposition.
 KeyedVectors
     Vectors and the words, or ints, that they belong to: neighbours, analogies, scores, files.
 load
@@ -40,17 +46,20 @@ if TYPE_CHECKING:
         Text8Corpus,
         Vocabulary,
     )
-    from fastemb.training import Word2Vec, show_config
+    from fastemb.training import LSA, PPMI, Glove, Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ENGLISH_CONNECTOR_WORDS",
+    "LSA",
+    "PPMI",
     "BrownCorpus",
     "Cooccurrence",
     "Corpus",
     "FrozenPhrases",
+    "Glove",
     "KeyedVectors",
     "LineSentence",
     "PathLineSentences",
@@ -78,7 +87,7 @@ _HOMES = {
         "Text8Corpus",
         "Vocabulary",
     ),
-    "fastemb.training": ("Word2Vec", "show_config"),
+    "fastemb.training": ("LSA", "PPMI", "Glove", "Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

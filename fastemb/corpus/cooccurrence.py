@@ -8,6 +8,8 @@ from typing import Any
 
 import numpy as np
 
+from fastemb.formats import native
+
 from . import cooccurrence_file
 from ._cooccur import check_cells
 from .cooccurrence_merge import merge
@@ -179,10 +181,8 @@ class Cooccurrence:
                 )
             corpus = source
         else:
-            if "cache" not in corpus_options and max_memory is not None:
-                corpus_options |= {"cache": "auto", "max_memory": max_memory // 4}
-            elif corpus_options.get("cache", "auto") == "auto":
-                corpus_options["cache"] = "auto"
+            if corpus_options.setdefault("cache", "auto") == "auto" and max_memory is not None:
+                corpus_options["max_memory"] = max_memory // 4
             corpus = Corpus(source, workers=workers, progress=progress, **corpus_options)
             if max_memory is not None and corpus.in_memory:
                 max_memory = max(0, max_memory - 4 * corpus.num_tokens)
@@ -388,7 +388,11 @@ class Cooccurrence:
         FormatError
             The file holds no counts, or is damaged or cut off.
         """
-        vocabulary, arrays, scale, how = cooccurrence_file.read(path, mmap)
+        return cls._from_native(*native.read(path, mmap), path)
+
+    @classmethod
+    def _from_native(cls, tensors: Any, meta: Any, path: Any = None) -> Cooccurrence:
+        vocabulary, arrays, scale, how = cooccurrence_file.unpack(tensors, meta, path)
         problem = check_csr(len(vocabulary), *arrays)
         if problem:
             raise cooccurrence_file.damaged(path, problem)
@@ -397,6 +401,8 @@ class Cooccurrence:
 
 def _sum(counts: np.ndarray) -> int:
     """The exact sum of int64 numbers that are not negative."""
+    if not len(counts) or int(counts.max()) * len(counts) < 2**63:
+        return int(counts.sum())
     low = int((counts & 0xFFFFFFFF).sum())
     return low + (int((counts >> 32).sum()) << 32)
 

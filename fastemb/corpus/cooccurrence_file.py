@@ -17,7 +17,7 @@ from fastemb.formats.errors import FormatError
 
 from .vocabulary import Vocabulary
 
-__all__ = ["damaged", "read", "write"]
+__all__ = ["damaged", "unpack", "write"]
 
 KIND = "Cooccurrence"
 VERSION = 1
@@ -50,11 +50,10 @@ def damaged(path: Any, what: str) -> FormatError:
     )
 
 
-def read(
-    path: str | os.PathLike[str], mmap: bool
+def unpack(
+    tensors: dict[str, Any], meta: dict[str, Any], path: Any
 ) -> tuple[Vocabulary, tuple[np.ndarray, np.ndarray, np.ndarray], int, dict[str, Any]]:
-    """(vocabulary, (indptr, indices, data), scale, how); checksums checked, not yet whether the arrays fit together."""
-    tensors, meta = native.read(path, mmap)
+    """(vocabulary, (indptr, indices, data), scale, how); not yet checked whether the arrays fit together."""
     if meta.get("kind") != KIND:
         raise FormatError(
             f"holds {meta.get('kind', 'something else')}, not co-occurrence counts: load it with fastemb.load()",

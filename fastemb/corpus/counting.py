@@ -224,7 +224,10 @@ def count_rows(
         """Counts tokens lo..hi; take(first row, end row, what `emit` makes of their cells) in order of the rows."""
         chunk = load_chunk(corpus, settings, keep, lo, hi)
         index, start = invert(chunk, v, settings, memory.workers, stop, meter.tell)
-        cuts = np.union1d(cut(most_cells(np.diff(start), neighbours, v), PIECE_CELLS), blocks)
+        bound = most_cells(np.diff(start), neighbours, v)
+        cuts = np.union1d(cut(bound, PIECE_CELLS), blocks)
+        if chunks <= 1:
+            sink.expect(int(bound.sum()))
 
         def work(counter: RowCounter) -> Callable[[int], Any]:
             def rows(k: int) -> Any:

@@ -50,7 +50,7 @@ class Memory:
 
     @classmethod
     def plan(cls, v: int, workers: int, max_memory: int | None) -> Memory:
-        """``ValueError`` when `max_memory` bytes cannot do."""
+        """``ValueError`` when `max_memory` bytes cannot do, ``MemoryError`` when what is available cannot."""
         limit = max_memory
         if limit is None:
             room = available()
@@ -59,11 +59,11 @@ class Memory:
         shared = 64 * v
         need = (each + shared) * 4 // 3 + (1 << 22)
         if limit < need:
-            where = "are available" if max_memory is None else f"are allowed by max_memory={max_memory}"
-            raise ValueError(
-                f"counting the co-occurrences of {v:,} words needs at least {human(need)} of memory and {human(limit)} "
-                f"{where}; allow more, or take fewer words (min_count, max_final_vocab)"
-            )
+            what = f"counting the co-occurrences of {v:,} words needs at least {human(need)} of memory"
+            less = "take fewer words (min_count, max_final_vocab)"
+            if max_memory is None:
+                raise MemoryError(f"{what} and {human(limit)} can be had; {less}")
+            raise ValueError(f"{what}, beside the ids, and max_memory leaves {human(limit)}; allow more, or {less}")
         workers = max(1, min(workers, (limit * 3 // 4 - shared) // each))
         rest = limit - shared - workers * each
         return cls(workers, rest, None if max_memory is None and limit >= 1 << 62 else rest // 2)
@@ -158,9 +158,9 @@ class Counted:
 class Sink:
     """Takes the cells of the result in order; in memory up to `limit` bytes, in files beyond."""
 
-    def __init__(self, limit: int | None, expected: int = 0) -> None:
+    def __init__(self, limit: int | None) -> None:
         self.limit = limit
-        self._memory: Cells | None = Cells(expected)
+        self._memory: Cells | None = Cells()
         self._files: CellFiles | None = None
 
     def __enter__(self) -> Sink:
@@ -170,6 +170,13 @@ class Sink:
         if self._files is not None:
             self._files.close()
         self._memory = None
+
+    def expect(self, cells: int) -> None:
+        """Takes address space for so many cells at once; memory is used as they come."""
+        room = available()
+        bounds = [cells * CELL, 1 << 40 if room is None else room // 4, 1 << 62 if self.limit is None else self.limit]
+        if self._memory is not None and not self._memory.n:
+            self._memory = Cells(min(bounds) // CELL)
 
     def append(self, columns: np.ndarray, counts: np.ndarray) -> None:
         if self._memory is not None:

@@ -61,15 +61,21 @@ ABSENT = {
 }
 
 
-def unknown_keywords(unknown: Iterable[str], known: Iterable[str], function: str) -> TypeError:
+def unknown_keywords(
+    unknown: Iterable[str],
+    known: Iterable[str],
+    function: str,
+    renamed: Mapping[str, str] = RENAMED,
+    absent: Mapping[str, str] = ABSENT,
+) -> TypeError:
     """The ``TypeError`` for keywords that `function` does not have, each with the name that was probably meant."""
     known = list(known)
     parts = []
     for name in unknown:
-        if RENAMED.get(name) in known:
-            parts.append(f"{name!r} is called {RENAMED[name]!r} here")
-        elif name in ABSENT:
-            parts.append(f"{name!r} is not a parameter: {ABSENT[name]}")
+        if renamed.get(name) in known:
+            parts.append(f"{name!r} is called {renamed[name]!r} here")
+        elif name in absent:
+            parts.append(f"{name!r} is not a parameter: {absent[name]}")
         else:
             near = difflib.get_close_matches(name, known, 1)
             parts.append(f"{name!r} is unknown" + (f"; did you mean {near[0]!r}?" if near else ""))

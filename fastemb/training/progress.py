@@ -34,18 +34,25 @@ def _clock(seconds: float | None) -> str:
     return f"{hours}:{m:02d}:{s:02d}" if hours else f"{m:02d}:{s:02d}"
 
 
+def rate_key(rate: str) -> str:
+    """The key of the learning rate in a report; one that is called eta gives way to the time to go."""
+    return "learning_rate" if rate == "eta" else rate
+
+
 class Meter:
     """Turns running totals into what is shown: rate, mean loss since the last report, time to go."""
 
-    def __init__(self, phase: str, total: int, epochs: int, done: int = 0) -> None:
-        self.phase, self.total, self.epochs = phase, total, epochs
+    def __init__(
+        self, phase: str, total: int, epochs: int, done: int = 0, *, unit: str = "words", rate: str = "alpha"
+    ) -> None:
+        self.phase, self.total, self.epochs, self.names = phase, total, epochs, {"unit": unit, "rate": rate}
         self.started = self.last = time.monotonic()
         self.done, self.loss, self.examples, self.rate = done, 0.0, 0, 0.0
 
     def measure(self, done: int, epoch: int, alpha: float, loss: float, examples: int) -> dict[str, Any]:
         """The report for running totals `done`, `loss` and `examples`.
 
-        Words per second is an average of recent seconds.
+        Units (words) per second is an average of recent seconds.
         """
         now = time.monotonic()
         dt, new = now - self.last, examples - self.examples
@@ -54,9 +61,10 @@ class Meter:
             self.rate = keep * self.rate + (1 - keep) * rate if self.rate else rate
         mean = (loss - self.loss) / new if new > 0 else None
         self.last, self.done, self.loss, self.examples = now, done, loss, examples
-        return {
+        return self.names | {
             "phase": self.phase, "epoch": epoch, "epochs": self.epochs, "done": done, "total": self.total,
-            "fraction": done / self.total if self.total else 1.0, "words_per_s": self.rate, "alpha": alpha,
+            "fraction": done / self.total if self.total else 1.0,
+            f"{self.names['unit']}_per_s": self.rate, rate_key(self.names["rate"]): alpha,
             "loss": mean, "seconds": now - self.started, "eta": (self.total - done) / self.rate if self.rate else None,
         }  # fmt: skip
 
@@ -64,7 +72,9 @@ class Meter:
 def describe(report: dict[str, Any]) -> str:
     """The figures of a report of :class:`Meter`, short enough for a terminal of 80 columns with a bar."""
     loss = "" if report["loss"] is None else f", loss {report['loss']:.4f}"
-    return f"{_count(report['words_per_s'])} words/s, alpha {report['alpha']:.4f}{loss}, ETA {_clock(report['eta'])}"
+    unit, rate = report["unit"], report["rate"]
+    speed = f"{_count(report[f'{unit}_per_s'])} {unit}/s"
+    return f"{speed}, {rate} {report[rate_key(rate)]:.4f}{loss}, ETA {_clock(report['eta'])}"
 
 
 BAR = "{desc} {percentage:3.0f}%|{bar:10}| "
@@ -112,10 +122,23 @@ class Progress:
         Words of the whole run, and its epochs.
     done : int
         Words of the run that earlier calls did.
+    unit, rate : str
+        What is counted, if not words, and the name of the learning rate: a report then has ``cells_per_s``, and instead
+        of ``alpha`` its rate by that name (``learning_rate`` where that is eta).
     """
 
-    def __init__(self, target: Any, phase: str, total: int, epochs: int, done: int = 0) -> None:
-        self.meter = Meter(phase, total, epochs, done)
+    def __init__(
+        self,
+        target: Any,
+        phase: str,
+        total: int,
+        epochs: int,
+        done: int = 0,
+        *,
+        unit: str = "words",
+        rate: str = "alpha",
+    ) -> None:
+        self.meter = Meter(phase, total, epochs, done, unit=unit, rate=rate)
         self.emit: Callable[[dict[str, Any]], None] | None
         if callable(target):
             self.emit, self.interval = target, CALL_SECONDS

@@ -33,6 +33,11 @@ def allocate_rows(n: int, dim: int) -> np.ndarray:
     return _buffer(n * stride_of(dim)).view(np.ndarray)[: n * dim].reshape(n, dim)
 
 
+def allocate_aligned(n: int, width: int) -> np.ndarray:
+    """An uninitialised (n, width) float32 array on a cache line; where `width` is a multiple of 16, so are its rows."""
+    return _buffer(n * width).view(np.ndarray).reshape(n, width)
+
+
 def padded(vectors: np.ndarray) -> np.ndarray:
     """The same rows with padding, shape (n, stride), 64-byte aligned.
 

@@ -48,7 +48,7 @@ class Worker(Protocol):
 class Tally:
     """Running totals over all workers of a run."""
 
-    words: int = 0  # corpus words, before subsampling
+    words: int = 0  # units of work: corpus words before subsampling, or cells of a matrix
     kept: int = 0  # after subsampling
     examples: int = 0
     loss: float = 0.0  # sum over the examples
@@ -62,7 +62,7 @@ class Tally:
 class Job(Protocol):
     """What :func:`fit` needs to know of a model and its data."""
 
-    tokens: int  # words an epoch has
+    tokens: int  # units an epoch has: words of a corpus, cells of a matrix
 
     def begin_epoch(self, epoch: int, start: int) -> tuple[Sequence[Worker], int]:
         """Workers and number of pieces of `epoch`, from token `start` on."""
@@ -246,6 +246,8 @@ def fit(
     on_epoch: Callable[[Outcome], None] | None = None,
     progress: Any = None,
     max_seconds: float | None = None,
+    unit: str = "words",
+    rate: str = "alpha",
 ) -> Outcome:
     """Run the epochs `first_epoch` .. `epochs` of a job.
 
@@ -257,8 +259,8 @@ def fit(
         Epochs of the whole run.
     history : list of dict
         Gets one dict an epoch: ``epoch`` (counted over the life of the model), ``words``, ``examples``, ``loss``
-        (mean per example), ``alpha`` (at the end), ``seconds``, ``words_per_s``; an epoch that did not end has
-        ``partial=True``.
+        (mean per example), ``alpha`` (at the end), ``seconds``, ``words_per_s`` (see `unit` and `rate`); an epoch that
+        did not end has ``partial=True``.
     first_epoch, position : int
         Where to begin: epochs done, and words done of the next one.
     hooks : callable, optional
@@ -269,6 +271,8 @@ def fit(
         See :class:`fastemb.training.progress.Progress`.
     max_seconds : float, optional
         Stop after this time, in the midst of an epoch if need be.
+    unit, rate : str
+        What the model calls its units of work and its learning rate, in `history`, in progress and in messages.
 
     Returns
     -------
@@ -280,7 +284,9 @@ def fit(
         Whatever ended the run before its time, with how far it came.
     """
     started = time.monotonic()
-    reporter = Progress(progress, "train", epochs * job.tokens, epochs, first_epoch * job.tokens + position)
+    reporter = Progress(
+        progress, "train", epochs * job.tokens, epochs, first_epoch * job.tokens + position, unit=unit, rate=rate
+    )
     lived = history[-1]["epoch"] if history else 0  # epochs of earlier calls keep their numbers
     if position and history and history[-1].get("partial"):
         lived -= 1  # the same epoch goes on
@@ -304,17 +310,17 @@ def fit(
         seconds = time.monotonic() - began
         entry = {
             "epoch": lived + epoch - first_epoch + 1,
-            "words": done.words,
+            unit: done.words,
             "examples": done.examples,
             "loss": done.loss / done.examples if done.examples else math.nan,
-            "alpha": job.rate(epoch, min(job.tokens, start + done.words)),
+            rate: job.rate(epoch, min(job.tokens, start + done.words)),
             "seconds": seconds,
-            "words_per_s": done.words / seconds if seconds > 0 else 0.0,
+            f"{unit}_per_s": done.words / seconds if seconds > 0 else 0.0,
         }
         if (
             start and history and history[-1].get("partial")
         ):  # the rest of an epoch that an earlier call left unfinished
-            entry = _joined(history.pop(), entry)
+            entry = _joined(history.pop(), entry, unit)
         if partial:
             entry["partial"] = True
         history.append(entry)
@@ -322,7 +328,7 @@ def fit(
             logger.warning(
                 "the loss of epoch %d, %.3g, is far above that of vectors that know nothing, %.3g: "
                 "training is unstable and the vectors are worth nothing; try %s",
-                entry["epoch"], entry["loss"], job.hopeless(), job.advice(entry["alpha"]),
+                entry["epoch"], entry["loss"], job.hopeless(), job.advice(entry[rate]),
             )  # fmt: skip
 
     before, began, inside = job.tally(), started, False
@@ -340,7 +346,7 @@ def fit(
             done = job.tally() - before
             if complete and done.words != job.tokens - start:
                 raise RuntimeError(
-                    f"epoch {epoch + 1} trained {done.words} words of {job.tokens - start}; please report this"
+                    f"epoch {epoch + 1} trained {done.words} {unit} of {job.tokens - start}; please report this"
                 )
             inside = False
             record(before, began, partial=not complete)
@@ -369,7 +375,7 @@ def fit(
     except BaseException as error:
         outcome.total = job.tally()
         if isinstance(error, Diverged):
-            error = _divergence(job, epoch, start + outcome.total.words - before.words, error)
+            error = _divergence(job, epoch, start + outcome.total.words - before.words, error, unit, rate)
         elif inside:
             outcome.position = start + outcome.total.words - before.words
             if outcome.total.words > before.words:
@@ -384,26 +390,28 @@ def fit(
     return outcome
 
 
-def _joined(first: dict[str, Any], second: dict[str, Any]) -> dict[str, Any]:
+def _joined(first: dict[str, Any], second: dict[str, Any], unit: str) -> dict[str, Any]:
     """The history entry of an epoch that was trained in two parts."""
-    words, examples = first["words"] + second["words"], first["examples"] + second["examples"]
+    words, examples = first[unit] + second[unit], first["examples"] + second["examples"]
     loss = sum(part["loss"] * part["examples"] for part in (first, second) if part["examples"])
     seconds = None if first["seconds"] is None else first["seconds"] + second["seconds"]  # a saved history has no times
     return {
         **second,
-        "words": words,
+        unit: words,
         "examples": examples,
         "loss": loss / examples if examples else math.nan,
         "seconds": seconds,
-        "words_per_s": words / seconds if seconds else second["words_per_s"],
+        f"{unit}_per_s": words / seconds if seconds else second[f"{unit}_per_s"],
     }
 
 
-def _divergence(job: Job, epoch: int, position: int, cause: BaseException) -> FloatingPointError:
+def _divergence(
+    job: Job, epoch: int, position: int, cause: BaseException, unit: str, rate: str
+) -> FloatingPointError:
     alpha, kept = job.rate(epoch, position), job.restore()
     error = FloatingPointError(
-        f"training diverged (NaN or infinity) in epoch {epoch + 1} after {epoch * job.tokens + position} words "
-        f"at alpha {alpha:g}: try {job.advice(alpha)}; {kept}"
+        f"training diverged (NaN or infinity) in epoch {epoch + 1} after {epoch * job.tokens + position} {unit} "
+        f"at {rate} {alpha:g}: try {job.advice(alpha)}; {kept}"
     )
     error.__cause__ = cause.__cause__
     return error

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+from fastemb.corpus import Cooccurrence
 from fastemb.corpus.phrases import from_native as phrases_of
 from fastemb.formats import read_any
 from fastemb.vectors.files import check_path
@@ -20,9 +21,11 @@ from fastemb.vectors.native import unpack
 
 Loader = Callable[[dict[str, Any], dict[str, Any]], Any]
 
-_HOMES = {"Word2Vec": "fastemb.training"}  # kind -> the module whose import registers its loader
+# kind -> the module whose import registers its loader
+_HOMES = dict.fromkeys(("Word2Vec", "Glove", "PPMI", "LSA"), "fastemb.training")
 _LOADERS: dict[str, Loader] = {
     "KeyedVectors": lambda tensors, meta: unpack(KeyedVectors, tensors, meta),
+    "Cooccurrence": lambda tensors, meta: Cooccurrence._from_native(tensors, meta),
     "Phrases": phrases_of,
     "FrozenPhrases": phrases_of,
 }

@@ -13,5 +13,5 @@ MODULES = sorted(m.name for m in pkgutil.iter_modules(fastemb.corpus.__path__, "
 
 @pytest.mark.parametrize("name", MODULES)
 def test_docstrings(name):
-    failed, _ = doctest.testmod(importlib.import_module(name))
+    failed, _ = doctest.testmod(importlib.import_module(name), extraglobs=vars(fastemb.corpus))
     assert not failed
