@@ -31,6 +31,7 @@ def _text_matcher(model: Any) -> TextMatcher:
 
 def _blocks(paths: Sequence[str], block: int) -> Iterator[np.ndarray]:
     """The text of the files in pieces of whole lines; a last line without a line end gets one."""
+    damage: tuple[type[BaseException], ...] = (*damage_errors(), OSError)
     for path in paths:
         with open_text(path) as text:
             rest = b""
@@ -42,7 +43,7 @@ def _blocks(paths: Sequence[str], block: int) -> Iterator[np.ndarray]:
                         rest = piece[cut:]
                     else:
                         rest += piece
-            except (*damage_errors(), OSError) as error:
+            except damage as error:
                 if isinstance(error, OSError) and error.errno is not None:
                     raise
                 raise ValueError(f"{path!r}: damaged or cut compressed file ({error})") from error
@@ -90,7 +91,7 @@ def join_text(
     names = source if isinstance(source, (list, tuple)) else [source]
     paths = [path for name in names for path in expand(name)]
 
-    def one(text: np.ndarray) -> tuple[Any, int, int]:
+    def one(text: Any) -> tuple[Any, int, int]:
         tokens = joined = 0
         for i, matcher in enumerate(matchers):
             text, read, found = matcher.text(text)
