@@ -10,6 +10,7 @@ import tempfile
 import time
 from typing import Any
 
+from fastemb.cli import train_counts
 from fastemb.cli.common import (
     FORMATS,
     CommandError,
@@ -29,6 +30,8 @@ TRAIN_EXAMPLES = """\
   fastemb train 'news/*.txt.gz' more.txt -o news.safetensors --algorithm skipgram --vector-size 300 --epochs 3
   zcat corpus.gz | fastemb train - -o vectors.bin --window 10 --min-count 20
   fastemb train corpus.txt -o - --format word2vec-text | head -3
+  fastemb train corpus.txt -o ppmi.safetensors --model ppmi --vector-size 300
+  fastemb train 'reports/*.txt' -o topics.safetensors --model lsa --unit file
 
 The corpus is text with one sentence a line and words between white space; gzip, bzip2, xz and zstd are told from the
 content, a directory stands for the files in it, - for stdin. Ctrl-C ends the training and saves the model as it is.
@@ -47,7 +50,7 @@ def add_parser(commands: Any) -> None:
         commands,
         "train",
         "train word vectors on text",
-        "Train word2vec vectors on text and save the model.",
+        "Train vectors on text and save the model.",
         TRAIN_EXAMPLES,
         run_train,
     )
@@ -61,6 +64,7 @@ def add_parser(commands: Any) -> None:
         ".glove glove, else native, which alone holds the whole model",
     )
     model = parser.add_argument_group("model")
+    model.add_argument("--model", choices=("word2vec", "ppmi", "lsa"), default="word2vec", help="(default: word2vec)")
     model.add_argument("--algorithm", choices=("skipgram", "cbow"), help="(default: cbow)")
     model.add_argument("--loss", choices=("ns", "hs"), help="negative sampling or hierarchical softmax (default: ns)")
     model.add_argument("--sg", type=int, choices=(0, 1), help="1 is --algorithm skipgram, gensim's spelling")
@@ -103,6 +107,7 @@ def add_parser(commands: Any) -> None:
     )
     run.add_argument("--max-memory", metavar="SIZE", type=memory, help="memory for ids and weights, such as 500M or 4G")
     run.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary on stderr")
+    train_counts.add_options(parser)
 
     parser = add_command(
         commands,
@@ -159,6 +164,7 @@ MODEL = (
     "algorithm", "loss", "sg", "hs", "vector_size", "window", "negative", "ns_exponent", "cbow_mean", "shrink_windows",
     "epochs", "alpha", "min_alpha", "sample", "seed", "workers", "init", "freeze", "cache", "max_memory",
 )  # fmt: skip
+WORD2VEC = (*MODEL, *VOCABULARY, "resume", "checkpoint", "max_seconds")
 
 
 def source_of(corpus: list[str]) -> Any:
@@ -204,6 +210,9 @@ def _terminate(signum: int, frame: Any) -> None:
 
 def run_train(args: argparse.Namespace) -> int:
     """``fastemb train``."""
+    if args.model in train_counts.KEYWORDS:
+        return train_counts.run(args)
+    train_counts.refuse_foreign(args, args.model, WORD2VEC)
     from fastemb import Word2Vec
 
     wanted = "native" if args.resume and args.format is None else format_of(args.output, args.format)

@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from ._sparse import Tiled
 from .sparse import CSR, PANEL, empty_panels, multiply, tiled, transposed
 
-__all__ = ["SVD", "truncated_svd"]
+__all__ = ["SVD", "memory", "truncated_svd"]
 
 BLOCK = 1024  # rows of the dense part at a time
 KEEP = 1e3  # condition of a block that float32 still carries well: its weakest direction is known to 1e-4
@@ -138,6 +138,12 @@ def truncated_svd(
     left, right = _times(q, w), _times(b, w * inverse)
     left[:, values == 0] = 0.0
     return _signed(left, values, right)
+
+
+def memory(rows: int, cols: int, nnz: int, size: int) -> dict[str, int]:
+    """Bytes that :func:`truncated_svd` will take at its peak, on top of the CSR matrix, by what they are for."""
+    width = -(-size // PANEL) * PANEL
+    return {"the matrix in tiles": 12 * nnz, "dense blocks": 12 * width * max(rows, cols)}
 
 
 def _signed(left: NDArray, values: NDArray, right: NDArray) -> SVD:

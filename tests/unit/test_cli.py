@@ -108,11 +108,12 @@ class TestParser:
     def test_options_are_the_python_keywords(self):
         import inspect
 
-        from fastemb import Word2Vec
+        from fastemb import LSA, PPMI, Word2Vec
 
         signature = inspect.signature(Word2Vec.__init__).parameters
+        others = {n for m in (PPMI, LSA) for n in inspect.signature(m.__init__).parameters} - set(signature)
         parser = make_parser()._subparsers._group_actions[0].choices["train"]
-        own = {"help", "output", "format", "resume", "quiet", "json", "traceback"}
+        own = {"help", "output", "format", "resume", "quiet", "json", "traceback", "model", *others}
         dests = {a.dest: a for a in parser._actions if a.option_strings}
         for dest, action in dests.items():
             if dest in own:
