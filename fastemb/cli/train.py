@@ -6,7 +6,6 @@ import argparse
 import os
 import signal
 import sys
-import tempfile
 import time
 from typing import Any
 
@@ -24,6 +23,7 @@ from fastemb.cli.common import (
     write,
     write_json,
 )
+from fastemb.cli.files_of_training import check_output, keywords, save, source_of
 
 TRAIN_EXAMPLES = """\
   fastemb train corpus.txt -o model.safetensors
@@ -154,48 +154,12 @@ def memory(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500M or 4G") from None
 
 
-def keywords(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
-    """The options of `names` that were given, as Python keywords."""
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-
-
 VOCABULARY = ("min_count", "max_final_vocab", "max_vocab_size", "sorted_vocab")
 MODEL = (
     "algorithm", "loss", "sg", "hs", "vector_size", "window", "negative", "ns_exponent", "cbow_mean", "shrink_windows",
     "epochs", "alpha", "min_alpha", "sample", "seed", "workers", "init", "freeze", "cache", "max_memory",
 )  # fmt: skip
 WORD2VEC = (*MODEL, *VOCABULARY, "resume", "checkpoint", "max_seconds")
-
-
-def source_of(corpus: list[str]) -> Any:
-    """The corpus argument of the library for what the command line names."""
-    if "-" in corpus and len(corpus) > 1:
-        raise CommandError("- (stdin) must be the only corpus")
-    return corpus[0] if len(corpus) == 1 else corpus
-
-
-def check_output(path: str, corpus: list[str], need: int = 0) -> None:
-    """Refuse an output that cannot be written, or that is the corpus, before any work is done."""
-    from fastemb.formats import atomic
-
-    if path == "-":
-        return
-    for source in corpus:
-        if source == "-":
-            continue
-        for name in _files_of(source):
-            if os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
-                raise CommandError(f"the output {path} is the corpus {name} itself: choose another name")
-    atomic.check_writable(path, need)
-
-
-def _files_of(source: str) -> list[str]:
-    """The files that a corpus argument names, as far as that can be told without reading."""
-    import glob
-
-    if os.path.isdir(source):
-        return [os.path.join(source, name) for name in os.listdir(source)]
-    return [source] if os.path.exists(source) else glob.glob(source, recursive=True)
 
 
 class Terminated(KeyboardInterrupt):
@@ -302,27 +266,6 @@ def estimate(model: Any, wanted: str) -> int:
     words, dim = len(model.wv), model.vector_size
     matrices = 1 + bool(model.hs) + bool(model.negative) if wanted == "native" else 1
     return words * dim * (12 if wanted in ("word2vec-text", "glove") else 4 * matrices) + 24 * words
-
-
-def save(model: Any, path: str, wanted: str) -> None:
-    """Save the whole model (native) or its vectors."""
-    target = path
-    if path == "-":  # written like any file, then copied: a format may need to seek
-        handle, target = tempfile.mkstemp(prefix="fastemb-")
-        os.close(handle)
-    try:
-        if wanted == "native":
-            model.save(target)
-        else:
-            model.wv.export(target, format=wanted)
-        if path == "-":
-            with open(target, "rb") as file:
-                while piece := file.read(1 << 20):
-                    sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
-    finally:
-        if path == "-":
-            os.unlink(target)
 
 
 def summary_lines(summary: dict[str, Any]) -> list[str]:

@@ -9,6 +9,8 @@ import time
 from typing import Any
 
 from fastemb.cli.common import CommandError, format_of, note, number, size, write_json
+from fastemb.cli.files_of_training import check_output, save, source_of
+from fastemb.cli.files_of_training import keywords as keywords_of
 
 SHARED = (
     "vector_size", "min_count", "max_vocab_size", "max_final_vocab", "sorted_vocab", "seed", "workers", "eig",
@@ -53,7 +55,6 @@ def refuse_foreign(args: argparse.Namespace, model: str, keywords: tuple[str, ..
 def run(args: argparse.Namespace) -> int:
     """``fastemb train --model ppmi|lsa``."""
     import fastemb
-    from fastemb.cli import train
 
     keywords = KEYWORDS[args.model]
     refuse_foreign(args, args.model, keywords)
@@ -62,14 +63,14 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(
             f"a terminal cannot show the format {wanted}: redirect stdout, or add --format word2vec-text"
         )
-    given = train.keywords(args, keywords)
+    given = keywords_of(args, keywords)
     make: Any = {"ppmi": fastemb.PPMI, "lsa": fastemb.LSA}[args.model]
     make(**given)  # checks the parameters
-    train.check_output(args.output, args.corpus)
+    check_output(args.output, args.corpus)
     began = time.monotonic()
-    model = make(train.source_of(args.corpus), progress=False if args.quiet else None, **given)
+    model = make(source_of(args.corpus), progress=False if args.quiet else None, **given)
     trained = time.monotonic() - began
-    train.save(model, args.output, wanted)
+    save(model, args.output, wanted)
     summary = {
         "model": args.model,
         "vocabulary": len(model.wv),

@@ -11,8 +11,8 @@ B. Orthonormal bases come from Gram matrices (Yamamoto et al. 2015, "CholeskyQR2
    that matters is that the block keeps its directions apart in float32, so it stays as it is when the condition that
    the two products give it (known from the first time) is below KEEP.
 C. Power iterations are shifted: with ``A A^T - shift I`` instead of ``A A^T``, and a shift of at most half the square of
-   the block's last singular value, what is beyond the block falls faster, for nothing (Feng, Yu, Xie 2024, "Algorithm
-   1043: Faster randomized SVD with dynamic shifts"). Spectra of words are flat: it halves the error.
+   the block's last singular value, what is beyond the block falls faster, for nothing (Feng, Yu, Xie, Tang 2024,
+   "Algorithm 1043: Faster Randomized SVD with Dynamic Shifts"). Spectra of words are flat: it halves the error.
 D. Nothing depends on the number of workers: the products do not (see there), and the dense part is NumPy's alone.
 """
 
@@ -209,7 +209,7 @@ def _condition(squares: NDArray) -> float:
 
 
 def _orthonormal(panels: NDArray, size: int) -> tuple[NDArray, NDArray]:
-    """The panels with their columns made orthonormal, in place, and the squares of the singular values they had, rising.
+    """The panels with their columns made orthonormal, in place, and the squares of their singular values before, rising.
 
     Directions that are rounding only become zero.
     """
