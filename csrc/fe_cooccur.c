@@ -55,11 +55,41 @@ int64_t fe_cooc_thin(const int32_t *ids, int64_t n, uint64_t position, uint64_t 
 
 enum { AHEAD = 24 }; /* places whose neighbours are fetched before they are needed; without that a place costs twice */
 
+/* One neighbour; 16 on one side in a row, entered where their number says: no loop, one jump that is predicted well since
+ * most windows are full. */
+#define ADD_ONE(T, j_, d, MARK)                                                                                       \
+    {                                                                                                                 \
+        uint32_t j = (uint32_t)(j_);                                                                                  \
+        sums[j] += (T)weight[d];                                                                                      \
+        MARK                                                                                                          \
+    }
+#define ADD_SIDE(T, n, SIGN, MARK)                                                                                    \
+    {                                                                                                                 \
+        int64_t far = (n);                                                                                            \
+        for (; FE_UNLIKELY(far > 16); far--) ADD_ONE(T, at[SIGN far], far, MARK)                                      \
+        switch (far) {                                                                                                \
+        case 16: ADD_ONE(T, at[SIGN 16], 16, MARK) /* fall through */                                                 \
+        case 15: ADD_ONE(T, at[SIGN 15], 15, MARK) /* fall through */                                                 \
+        case 14: ADD_ONE(T, at[SIGN 14], 14, MARK) /* fall through */                                                 \
+        case 13: ADD_ONE(T, at[SIGN 13], 13, MARK) /* fall through */                                                 \
+        case 12: ADD_ONE(T, at[SIGN 12], 12, MARK) /* fall through */                                                 \
+        case 11: ADD_ONE(T, at[SIGN 11], 11, MARK) /* fall through */                                                 \
+        case 10: ADD_ONE(T, at[SIGN 10], 10, MARK) /* fall through */                                                 \
+        case 9: ADD_ONE(T, at[SIGN 9], 9, MARK) /* fall through */                                                    \
+        case 8: ADD_ONE(T, at[SIGN 8], 8, MARK) /* fall through */                                                    \
+        case 7: ADD_ONE(T, at[SIGN 7], 7, MARK) /* fall through */                                                    \
+        case 6: ADD_ONE(T, at[SIGN 6], 6, MARK) /* fall through */                                                    \
+        case 5: ADD_ONE(T, at[SIGN 5], 5, MARK) /* fall through */                                                    \
+        case 4: ADD_ONE(T, at[SIGN 4], 4, MARK) /* fall through */                                                    \
+        case 3: ADD_ONE(T, at[SIGN 3], 3, MARK) /* fall through */                                                    \
+        case 2: ADD_ONE(T, at[SIGN 2], 2, MARK) /* fall through */                                                    \
+        case 1: ADD_ONE(T, at[SIGN 1], 1, MARK) /* fall through */                                                    \
+        default: break;                                                                                               \
+        }                                                                                                             \
+    }
+
 /* Adds the neighbours of places first..last-1 to a row of sums of type T. */
-#define ADD_PLACES(T)                                                                                                 \
-    const int32_t *restrict ids = job->ids;                                                                           \
-    const fe_cooc_place_t *restrict index = job->index;                                                               \
-    const int64_t *restrict weight = job->weight;                                                                     \
+#define ADD_PLACES(T, MARK)                                                                                           \
     for (int64_t k = first; k < last; k++) {                                                                          \
         if (FE_UNLIKELY((k & 4095) == 0) && *stop) return 0;                                                          \
         if (FE_LIKELY(k + AHEAD < end)) {                                                                             \
@@ -69,28 +99,32 @@ enum { AHEAD = 24 }; /* places whose neighbours are fetched before they are need
         }                                                                                                             \
         fe_cooc_place_t place = index[k];                                                                             \
         const int32_t *at = ids + (uint32_t)place;                                                                    \
-        int64_t left = (int64_t)(place >> 32 & 0xFFFF), right = (int64_t)(place >> 48);                               \
-        for (int64_t d = 1; d <= left; d++) {                                                                         \
-            uint32_t j = (uint32_t)at[-d];                                                                            \
-            sums[j] += (T)weight[d];                                                                                  \
-            mark[j / FE_COOC_GROUP] = 1;                                                                              \
-        }                                                                                                             \
-        for (int64_t d = 1; d <= right; d++) {                                                                        \
-            uint32_t j = (uint32_t)at[d];                                                                             \
-            sums[j] += (T)weight[d];                                                                                  \
-            mark[j / FE_COOC_GROUP] = 1;                                                                              \
-        }                                                                                                             \
-    }                                                                                                                 \
+        ADD_SIDE(T, (int64_t)(place >> 32 & 0xFFFF), -, MARK)                                                         \
+        ADD_SIDE(T, (int64_t)(place >> 48), +, MARK)                                                                  \
+    }
+
+/* The rows of frequent words touch nearly every group: all are marked beforehand, which saves a store a neighbour. */
+#define ADD_ROW(T)                                                                                                    \
+    const int32_t *restrict ids = job->ids;                                                                           \
+    const fe_cooc_place_t *restrict index = job->index;                                                               \
+    const int64_t *restrict weight = job->weight;                                                                     \
+    const int64_t groups = (s->v + FE_COOC_GROUP - 1) / FE_COOC_GROUP, end = job->start[s->v];                        \
+    uint8_t *restrict mark = s->mark;                                                                                 \
+    if ((last - first) * job->window > 4 * groups) {                                                                  \
+        memset(mark, 1, (size_t)groups);                                                                              \
+        ADD_PLACES(T, )                                                                                               \
+    } else                                                                                                            \
+        ADD_PLACES(T, mark[j / FE_COOC_GROUP] = 1;)                                                                   \
     return 1
 
-static int add_narrow(const fe_cooc_job *job, uint32_t *restrict sums, uint8_t *restrict mark, int64_t first,
-                      int64_t last, int64_t end, const volatile int *stop) {
-    ADD_PLACES(uint32_t);
+static int add_narrow(const fe_cooc_job *job, fe_cooc_sums *s, int64_t first, int64_t last, const volatile int *stop) {
+    uint32_t *restrict sums = s->narrow;
+    ADD_ROW(uint32_t);
 }
 
-static int add_wide(const fe_cooc_job *job, uint64_t *restrict sums, uint8_t *restrict mark, int64_t first,
-                    int64_t last, int64_t end, const volatile int *stop) {
-    ADD_PLACES(uint64_t);
+static int add_wide(const fe_cooc_job *job, fe_cooc_sums *s, int64_t first, int64_t last, const volatile int *stop) {
+    uint64_t *restrict sums = s->wide;
+    ADD_ROW(uint64_t);
 }
 
 /* Moves the sums that are not zero out, in order of their columns, and zeroes them and the marks.
@@ -237,8 +271,7 @@ int64_t fe_cooc_rows(const fe_cooc_job *job, fe_cooc_sums *sums, int64_t lo, int
         if (last > first) {
             uint64_t bound; /* of any sum of the row */
             int narrow = !fe_mul_overflow((uint64_t)(last - first), (uint64_t)job->most, &bound) && bound < (1ull << 32);
-            int done = narrow ? add_narrow(job, sums->narrow, sums->mark, first, last, job->start[sums->v], stop)
-                              : add_wide(job, sums->wide, sums->mark, first, last, job->start[sums->v], stop);
+            int done = (narrow ? add_narrow : add_wide)(job, sums, first, last, stop);
             if (!done) {
                 fe_cooc_clear(sums);
                 return -1;

@@ -124,7 +124,7 @@ FE_INLINE double glove_train_bin(const fe_glove_job *job, const fe_glove_bin *bi
                 if (k + m + GLOVE_AHEAD < n) glove_fetch_cell(bin, cells, k + m + GLOVE_AHEAD, row);
                 m++;
             } while (m < FE_GLOVE_BATCH && k + m < n && cells[k + m].place >> 16 == word);
-            vf_reduce(sums, m, fd);
+            vf_sums(sums, m, fd);
             for (int j = 0; j < m; j += FE_VW) {
                 vf diff = vf_load(fd + j) - vf_load(log + k + j), f = vf_load(weight + k + j) * diff;
                 vf_store(rate + j, f * diff);

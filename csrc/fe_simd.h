@@ -202,63 +202,123 @@ FE_INLINE vf vf_log(vf x) {
     return p * m + ef * 0.693147181f;
 }
 
-/* out[i] = sum of the lanes of v[i], i < count. Writes whole vectors: up to FE_VW - 1 floats past out + count. */
+/* Sums of the lanes of a tile's accumulators: v[4 n + m] for n < nt outputs and m < mt inputs, 4 or 2. Sum 4 n + m is lane
+ * (4 n + m) % FE_VW of vector (4 n + m) / FE_VW of `out`. The lanes of inputs mt .. 3 hold anything finite sums can hold, those
+ * of outputs past nt in the last vector are zero. */
 #if FE_VW == 16
-FE_INLINE void vf_reduce(const vf *v, int count, float *out) {
-#pragma GCC unroll 4
-    for (int g = 0; g < count; g += 16) {
-        __m512 a[8], b[4];
-#pragma GCC unroll 8
-        for (int i = 0; i < 8; i++) {
-            int k = g + 2 * i;
-            __m512 x = k < count ? (__m512)v[k] : _mm512_setzero_ps();
-            __m512 y = k + 1 < count ? (__m512)v[k + 1] : _mm512_setzero_ps();
-            a[i] = _mm512_add_ps(_mm512_unpacklo_ps(x, y), _mm512_unpackhi_ps(x, y));
-        }
+FE_INLINE vf vf_pairs(vf x, vf y) { /* adjacent lanes: x01, y01, ... */
+    __m512 a = (__m512)x, b = (__m512)y;
+    return (vf)_mm512_unpacklo_ps(a, b) + (vf)_mm512_unpackhi_ps(a, b);
+}
+FE_INLINE vf vf_quads(vf x, vf y) {
+    __m512d a = _mm512_castps_pd((__m512)x), b = _mm512_castps_pd((__m512)y);
+    return (vf)_mm512_castpd_ps(_mm512_unpacklo_pd(a, b)) + (vf)_mm512_castpd_ps(_mm512_unpackhi_pd(a, b));
+}
+FE_INLINE vf vf_lanes(vf x, vf y) { /* 128-bit lanes: x01, x23, y01, y23 */
+    __m512 a = (__m512)x, b = (__m512)y;
+    return (vf)_mm512_shuffle_f32x4(a, b, 0x88) + (vf)_mm512_shuffle_f32x4(a, b, 0xDD);
+}
+FE_INLINE void vf_reduce(const vf *v, const int mt, const int nt, vf *out) {
+#pragma GCC unroll 2
+    for (int from = 0; from < nt; from += 4) {
+        vf a[4];
 #pragma GCC unroll 4
         for (int i = 0; i < 4; i++) {
-            __m512d x = _mm512_castps_pd(a[2 * i]), y = _mm512_castps_pd(a[2 * i + 1]);
-            b[i] = _mm512_add_ps(_mm512_castpd_ps(_mm512_unpacklo_pd(x, y)), _mm512_castpd_ps(_mm512_unpackhi_pd(x, y)));
+            const int n = from + i;
+            if (n >= nt) {
+                a[i] = vf_zero();
+                continue;
+            }
+            vf x = vf_pairs(v[4 * n], v[4 * n + 1]);
+            a[i] = mt == 4 ? vf_quads(x, vf_pairs(v[4 * n + 2], v[4 * n + 3]))
+                           : x + (vf)_mm512_permute_ps((__m512)x, 0x4E);
         }
-        __m512 c0 = _mm512_add_ps(_mm512_shuffle_f32x4(b[0], b[1], 0x88), _mm512_shuffle_f32x4(b[0], b[1], 0xDD));
-        __m512 c1 = _mm512_add_ps(_mm512_shuffle_f32x4(b[2], b[3], 0x88), _mm512_shuffle_f32x4(b[2], b[3], 0xDD));
-        _mm512_storeu_ps(out + g, _mm512_add_ps(_mm512_shuffle_f32x4(c0, c1, 0x88), _mm512_shuffle_f32x4(c0, c1, 0xDD)));
+        out[from / 4] = vf_lanes(vf_lanes(a[0], a[1]), from + 2 < nt ? vf_lanes(a[2], a[3]) : vf_zero());
     }
 }
 #elif FE_VW == 8
-FE_INLINE void vf_reduce(const vf *v, int count, float *out) {
-#pragma GCC unroll 4
-    for (int g = 0; g < count; g += 8) {
-        __m256 a[4], b[2];
-#pragma GCC unroll 4
-        for (int i = 0; i < 4; i++) {
-            int k = g + 2 * i;
-            __m256 x = k < count ? (__m256)v[k] : _mm256_setzero_ps();
-            __m256 y = k + 1 < count ? (__m256)v[k + 1] : _mm256_setzero_ps();
-            a[i] = _mm256_add_ps(_mm256_unpacklo_ps(x, y), _mm256_unpackhi_ps(x, y));
-        }
+FE_INLINE vf vf_pairs(vf x, vf y) {
+    __m256 a = (__m256)x, b = (__m256)y;
+    return (vf)_mm256_unpacklo_ps(a, b) + (vf)_mm256_unpackhi_ps(a, b);
+}
+FE_INLINE void vf_reduce(const vf *v, const int mt, const int nt, vf *out) { /* nt is 1 or 2 */
+    __m256 a[2];
 #pragma GCC unroll 2
-        for (int i = 0; i < 2; i++) {
-            __m256d x = _mm256_castps_pd(a[2 * i]), y = _mm256_castps_pd(a[2 * i + 1]);
-            b[i] = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(x, y)), _mm256_castpd_ps(_mm256_unpackhi_pd(x, y)));
-        }
-        _mm256_storeu_ps(out + g,
-                         _mm256_add_ps(_mm256_permute2f128_ps(b[0], b[1], 0x20), _mm256_permute2f128_ps(b[0], b[1], 0x31)));
+    for (int n = 0; n < nt; n++) {
+        __m256d x = _mm256_castps_pd((__m256)vf_pairs(v[4 * n], v[4 * n + 1])), y = x;
+        if (mt == 4) y = _mm256_castps_pd((__m256)vf_pairs(v[4 * n + 2], v[4 * n + 3]));
+        a[n] = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(x, y)), _mm256_castpd_ps(_mm256_unpackhi_pd(x, y)));
     }
+    if (nt == 1) a[1] = _mm256_setzero_ps();
+    *out = (vf)_mm256_permute2f128_ps(a[0], a[1], 0x20) + (vf)_mm256_permute2f128_ps(a[0], a[1], 0x31);
 }
 #elif FE_VW == 4 && defined(__aarch64__)
-FE_INLINE void vf_reduce(const vf *v, int count, float *out) {
-    for (int g = 0; g < count; g += 4) {
-        float32x4_t z = vdupq_n_f32(0.0f);
-        float32x4_t a = (float32x4_t)v[g], b = g + 1 < count ? (float32x4_t)v[g + 1] : z;
-        float32x4_t c = g + 2 < count ? (float32x4_t)v[g + 2] : z, d = g + 3 < count ? (float32x4_t)v[g + 3] : z;
-        vst1q_f32(out + g, vpaddq_f32(vpaddq_f32(a, b), vpaddq_f32(c, d)));
+FE_INLINE void vf_reduce(const vf *v, const int mt, const int nt, vf *out) {
+    for (int n = 0; n < nt; n++) {
+        float32x4_t x = vpaddq_f32((float32x4_t)v[4 * n], (float32x4_t)v[4 * n + 1]), y = x;
+        if (mt == 4) y = vpaddq_f32((float32x4_t)v[4 * n + 2], (float32x4_t)v[4 * n + 3]);
+        out[n] = (vf)vpaddq_f32(x, y);
     }
 }
 #else
-FE_INLINE void vf_reduce(const vf *v, int count, float *out) {
-    for (int i = 0; i < count; i++) out[i] = vf_sum(v[i]);
+FE_INLINE void vf_reduce(const vf *v, const int mt, const int nt, vf *out) {
+    for (int n = 0; n < nt; n++)
+        for (int m = 0; m < 4; m++) out[4 * n + m] = v[4 * n + (m < mt ? m : 0)];
 }
 #endif
+
+/* out[i] = sum of the lanes of v[i], i < count. Writes whole vectors: up to FE_VW - 1 floats past out + count. */
+FE_INLINE void vf_sums(const vf *v, int count, float *out) {
+#if FE_VW == 1
+    for (int i = 0; i < count; i++) out[i] = v[i];
+#else
+    for (int from = 0; from < count; from += FE_VW) {
+        vf some[FE_VW], sums;
+#pragma GCC unroll 16
+        for (int i = 0; i < FE_VW; i++) some[i] = from + i < count ? v[from + i] : vf_zero();
+        vf_reduce(some, 4, FE_VW / 4, &sums);
+        vf_store(out + from, sums);
+    }
+#endif
+}
+
+/* Vectors over a tile of cells, FE_COLUMNS outputs x 4 inputs (the scalar build: one cell): a value for each input, or for each
+ * output. */
+#if FE_VW >= 4
+enum { FE_COLUMNS = FE_VW / 4, FE_SPAN = 4 };
+#else
+enum { FE_COLUMNS = 1, FE_SPAN = 1 };
+#endif
+
+FE_INLINE vi vi_by_input(const int32_t *p) {
+#if FE_VW == 16
+    return (vi)_mm512_broadcast_i32x4(_mm_loadu_si128((const __m128i *)(const void *)p));
+#elif FE_VW == 8
+    return (vi)_mm256_broadcastsi128_si256(_mm_loadu_si128((const __m128i *)(const void *)p));
+#else
+    return vi_load(p);
+#endif
+}
+
+FE_INLINE vi vi_by_output(const int32_t *p) {
+#if FE_VW == 16
+    const __m512i index = _mm512_set_epi32(3, 3, 3, 3, 2, 2, 2, 2, 1, 1, 1, 1, 0, 0, 0, 0);
+    return (vi)_mm512_permutexvar_epi32(index, _mm512_castsi128_si512(_mm_loadu_si128((const __m128i *)(const void *)p)));
+#elif FE_VW == 8
+    const __m256i index = _mm256_set_epi32(1, 1, 1, 1, 0, 0, 0, 0);
+    return (vi)_mm256_permutevar8x32_epi32(_mm256_castsi128_si256(_mm_loadl_epi64((const __m128i *)(const void *)p)), index);
+#else
+    int32_t value;
+    __builtin_memcpy(&value, p, sizeof value);
+#if FE_VW == 1
+    return value;
+#else
+    return (vi){0} + value;
+#endif
+#endif
+}
+
+FE_INLINE vf vf_by_input(const float *p) { return vf_from_bits(vi_by_input((const int32_t *)(const void *)p)); }
+FE_INLINE vf vf_by_output(const float *p) { return vf_from_bits(vi_by_output((const int32_t *)(const void *)p)); }
 
 #endif

@@ -10,11 +10,14 @@ fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job) {
         return FE_OK;
     fe_worker_release(worker);
 
-    const uint64_t tokens = (uint64_t)capacity, columns = (uint64_t)outputs, row = (uint64_t)job->stride * sizeof(float);
+    const uint64_t tokens = (uint64_t)capacity, columns = ((uint64_t)outputs + 3) / 4 * 4;
+    const uint64_t row = (uint64_t)job->stride * sizeof(float), cells = 4 * columns * FE_LANES;
     const uint64_t parts[] = {
-        4 * tokens, 4 * tokens, 4 * tokens, 4 * tokens, 4 * tokens, 8 * tokens,
-        4 * columns * FE_LANES, 4 * columns * FE_LANES, 4 * columns * FE_LANES, 4 * columns * FE_LANES, row * FE_GROUP, row * FE_LANES, sizeof(float *) * columns,
-        4 * columns * FE_RING, 4 * columns * FE_RING, 4 * columns * FE_RING,
+        4 * tokens, 4 * tokens, 4 * tokens, 4 * tokens, 4 * tokens, 8 * tokens, /* token to position */
+        4 * columns, 4 * columns,                                               /* slot, coin */
+        cells, cells, cells,                                                    /* right, wrong, cells */
+        row * FE_GROUP, row * FE_LANES,                                         /* hidden, change */
+        8 * columns, 8 * columns, 2 * sizeof(float *) * columns,                /* two groups */
     };
     enum { PARTS = sizeof parts / sizeof parts[0] };
     uint64_t start[PARTS], total = 64;
@@ -35,17 +38,18 @@ fe_status fe_worker_prepare(fe_worker *worker, const fe_train_job *job) {
     worker->hi = (int32_t *)(p + start[3]);
     worker->unit = (int32_t *)(p + start[4]);
     worker->position = (int64_t *)(p + start[5]);
-    worker->logits = (float *)(p + start[6]);
-    worker->right = (float *)(p + start[7]);
-    worker->wrong = (float *)(p + start[8]);
-    worker->cells = (float *)(p + start[9]);
-    worker->hidden = (float *)(p + start[10]);
-    worker->change = (float *)(p + start[11]);
-    worker->pointers = (float **)(void *)(p + start[12]);
-    for (int i = 0; i < FE_RING; i++) {
-        worker->ring[i].rows = (int32_t *)(p + start[13]) + i * outputs;
-        worker->ring[i].wrong = (float *)(p + start[14]) + i * outputs;
-        worker->ring[i].labels = (float *)(p + start[15]) + i * outputs;
+    worker->slot = (uint32_t *)(p + start[6]);
+    worker->coin = (uint32_t *)(p + start[7]);
+    worker->right = (float *)(p + start[8]);
+    worker->wrong = (float *)(p + start[9]);
+    worker->cells = (float *)(p + start[10]);
+    worker->hidden = (float *)(p + start[11]);
+    worker->change = (float *)(p + start[12]);
+    for (int i = 0; i < 2; i++) {
+        fe_group *group = &worker->ring[i];
+        group->wrong = (float *)(p + start[13]) + i * (int64_t)columns;
+        group->label = (float *)(p + start[14]) + i * (int64_t)columns;
+        group->outputs = (float **)(void *)(p + start[15]) + i * (int64_t)columns;
     }
     return FE_OK;
 }

@@ -16,7 +16,6 @@ enum {
     FE_ROW_ALIGN = 16, /* floats: rows start on cache lines                                               */
     FE_LANES = 16,     /* input rows of one block; a group with more contexts takes several blocks        */
     FE_GROUP = 8,      /* most neighbouring centres that share their noise words                          */
-    FE_RING = 4,        /* groups whose output rows are drawn, the one that is trained included            */
     FE_AHEAD = 32,     /* rows fetched while a group is trained                                           */
     FE_UNIT = 1024     /* centres per stretch of a long sentence, and kept tokens per batch of sentences  */
 };
@@ -61,10 +60,12 @@ typedef struct fe_piece {
 typedef struct fe_group {
     int64_t first; /* centres first .. first + size of the batch */
     int32_t size, columns;
-    int32_t column_of[FE_GROUP]; /* the centres' own columns                                  */
-    int32_t *rows;               /* (columns) output rows, all different                       */
-    float *wrong;                /* (columns) how often the row is a wrong answer              */
-    float *labels;               /* (columns) hierarchical softmax: 1 - code                   */
+    int32_t lo, hi;              /* all of their contexts: tokens of the batch, both ends included  */
+    int32_t distinct;            /* whether the centres are different words, columns 0 .. size       */
+    int32_t column_of[FE_GROUP]; /* the centres' own columns                                          */
+    float **outputs;             /* (columns) rows of syn1, all different                             */
+    float *wrong;                /* (columns) how often the row is a wrong answer; zeros up to a multiple of 4 */
+    float *label;                /* (columns) hierarchical softmax: how often it is a right one; likewise      */
 } fe_group;
 
 /* One a worker. The counters are read by other threads while the worker runs, so they are atomic; they are added to once a
@@ -82,14 +83,14 @@ typedef struct fe_worker {
     int32_t *at, *lo, *hi; /* (capacity) a centre's index in token, and its context lo .. hi  */
     int32_t *unit;         /* (capacity) tells the centres of one sentence from the next's    */
     int64_t *position;     /* (capacity) a centre's absolute position                         */
-    fe_group ring[FE_RING];
-    float *logits;   /* (outputs, FE_LANES at most) logits                                    */
-    float *right;    /* same: weights as right answers                                        */
-    float *wrong;    /* same: weights as wrong answers                                        */
-    float *cells;    /* (outputs, FE_LANES) gradients                                         */
-    float *hidden;   /* (FE_GROUP, stride) CBOW's hidden vectors                              */
-    float *change;   /* (FE_LANES, stride) the inputs' change, where it is buffered           */
-    float **pointers; /* (outputs) row pointers of a group with many columns                  */
+    uint32_t *slot, *coin; /* (outputs + 8) hashes of the noise words of the group that starts at centre `hashed` */
+    int64_t hashed;
+    fe_group ring[2]; /* the group that is trained, and those whose rows are fetched meanwhile */
+    float *right;          /* (FE_LANES / 4 panels) weights as right answers, see fe_block.inc.h        */
+    float *wrong;          /* same: weights as wrong answers                                            */
+    float *cells;          /* same: gradients                                                           */
+    float *hidden;         /* (FE_GROUP, stride) CBOW's hidden vectors                                  */
+    float *change;         /* (FE_LANES, stride) the inputs' change, where it is buffered               */
 } fe_worker;
 
 typedef fe_status fe_train_fn(const fe_train_job *job, const fe_piece *piece, fe_worker *worker);

@@ -11,6 +11,8 @@ Word2Vec
     Skip-gram and CBOW with negative sampling and hierarchical softmax.
 Glove
     GloVe: vectors from co-occurrence counts.
+LSA
+    Latent semantic analysis: words and documents in one space.
 PPMI
     Positive pointwise mutual information of counts, and its truncated singular value decomposition.
 KeyedVectors
@@ -44,13 +46,14 @@ if TYPE_CHECKING:
         Text8Corpus,
         Vocabulary,
     )
-    from fastemb.training import PPMI, Glove, Word2Vec, show_config
+    from fastemb.training import LSA, PPMI, Glove, Word2Vec, show_config
     from fastemb.vectors import KeyedVectors, load
 
 __version__ = "0.1.0"
 
 __all__ = [
     "ENGLISH_CONNECTOR_WORDS",
+    "LSA",
     "PPMI",
     "BrownCorpus",
     "Cooccurrence",
@@ -84,7 +87,7 @@ _HOMES = {
         "Text8Corpus",
         "Vocabulary",
     ),
-    "fastemb.training": ("PPMI", "Glove", "Word2Vec", "show_config"),
+    "fastemb.training": ("LSA", "PPMI", "Glove", "Word2Vec", "show_config"),
     "fastemb.vectors": ("KeyedVectors", "load"),
 }
 _HOME_OF = {name: home for home, names in _HOMES.items() for name in names}

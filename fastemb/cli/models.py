@@ -1,8 +1,7 @@
-"""The models that ``fastemb train`` knows: which options are theirs, what they read, what they count."""
+"""The models that ``fastemb train`` trains in epochs: which options are theirs, what they read, what they count."""
 
 from __future__ import annotations
 
-import argparse
 import os
 import struct
 from typing import Any
@@ -72,15 +71,6 @@ KINDS: dict[str, Any] = {"word2vec": Word2VecKind(), "glove": GloveKind()}
 def kind_of(model: Any) -> Any:
     """What trains a model that was loaded."""
     return KINDS[type(model).__name__.lower()]
-
-
-def stray(args: argparse.Namespace, kind: Any) -> str | None:
-    """An option that was given and is another model's."""
-    known = {name for other in KINDS.values() for name in other.options}
-    for name in sorted(known - set(kind.options)):
-        if getattr(args, name, None) is not None:
-            return "--" + name.replace("_", "-")
-    return None
 
 
 def is_counts(path: str) -> bool:

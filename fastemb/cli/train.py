@@ -10,6 +10,7 @@ import tempfile
 import time
 from typing import Any
 
+from fastemb.cli import train_counts
 from fastemb.cli.common import (
     FORMATS,
     CommandError,
@@ -23,7 +24,7 @@ from fastemb.cli.common import (
     write,
     write_json,
 )
-from fastemb.cli.models import KINDS, VOCABULARY, kind_of, stray
+from fastemb.cli.models import KINDS, VOCABULARY, kind_of
 
 TRAIN_EXAMPLES = """\
   fastemb train corpus.txt -o model.safetensors
@@ -32,6 +33,8 @@ TRAIN_EXAMPLES = """\
   fastemb train corpus.txt -o glove.safetensors --model glove --x-max 10
   fastemb train counts.safetensors -o glove.safetensors --model glove   # counts of `fastemb cooc`
   fastemb train corpus.txt -o - --format word2vec-text | head -3
+  fastemb train corpus.txt -o ppmi.safetensors --model ppmi --vector-size 300
+  fastemb train 'reports/*.txt' -o topics.safetensors --model lsa --unit file
 
 The corpus is text with one sentence a line and words between white space; gzip, bzip2, xz and zstd are told from the
 content, a directory stands for the files in it, - for stdin. Ctrl-C ends the training and saves the model as it is.
@@ -50,7 +53,7 @@ def add_parser(commands: Any) -> None:
         commands,
         "train",
         "train word vectors on text",
-        "Train word vectors on text, by word2vec or GloVe, and save the model.",
+        "Train vectors on text and save the model.",
         TRAIN_EXAMPLES,
         run_train,
     )
@@ -63,7 +66,9 @@ def add_parser(commands: Any) -> None:
         help="format to save in; by default told by the suffix: .bin word2vec, .txt and .vec word2vec-text, "
         ".glove glove, else native, which alone holds the whole model",
     )
-    parser.add_argument("--model", choices=tuple(KINDS), help="what to train (default: word2vec)")
+    parser.add_argument(
+        "--model", choices=(*KINDS, *train_counts.KEYWORDS), help="what to train (default: word2vec)"
+    )
     both = parser.add_argument_group("vectors")
     option(both, "--vector-size", int, "N", "dimensions of the vectors (default: 100)")
     option(both, "--window", int, "N", "largest distance between a word and its context (default: 5; GloVe: 10)")
@@ -95,16 +100,6 @@ def add_parser(commands: Any) -> None:
         default=None,
         help="contexts on both sides of a word, or to its left only (default: both)",
     )
-    glove.add_argument(
-        "--weighting",
-        choices=("harmonic", "linear", "flat"),
-        help="what a pair at distance d counts: 1/d, (N + 1 - d)/N or 1 (default: harmonic)",
-    )
-    glove.add_argument(
-        "--combine",
-        choices=("sum", "word", "context", "concat"),
-        help="the vectors: w + w~, w, w~, or both one behind the other (default: sum)",
-    )
     words = parser.add_argument_group("vocabulary")
     add_vocabulary_options(words)
     run = parser.add_argument_group("training")
@@ -129,6 +124,7 @@ def add_parser(commands: Any) -> None:
     )
     run.add_argument("--max-memory", metavar="SIZE", type=memory, help="memory for ids and weights, such as 500M or 4G")
     run.add_argument("-q", "--quiet", action="store_true", help="no progress and no summary on stderr")
+    train_counts.add_options(parser)
 
     parser = add_command(
         commands,
@@ -223,9 +219,12 @@ def _terminate(signum: int, frame: Any) -> None:
 
 def run_train(args: argparse.Namespace) -> int:
     """``fastemb train``."""
-    kind = KINDS[args.model or "word2vec"]
-    if not args.resume and (other := stray(args, kind)):
-        args.command_parser.error(f"{other} is no option of --model {args.model or 'word2vec'}")
+    if args.model in train_counts.KEYWORDS:
+        return train_counts.run(args)
+    name = args.model or "word2vec"
+    kind = KINDS[name]
+    known = {option for other in KINDS.values() for option in other.options} if args.resume else kind.options
+    train_counts.refuse_foreign(args, name, (*known, "resume", "checkpoint", "max_seconds"))
     wanted = "native" if args.resume and args.format is None else format_of(args.output, args.format)
     if args.output == "-" and wanted in ("native", "word2vec") and sys.stdout.isatty():
         raise CommandError(

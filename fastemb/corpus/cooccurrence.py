@@ -401,6 +401,8 @@ class Cooccurrence:
 
 def _sum(counts: np.ndarray) -> int:
     """The exact sum of int64 numbers that are not negative."""
+    if not len(counts) or int(counts.max()) * len(counts) < 2**63:
+        return int(counts.sum())
     low = int((counts & 0xFFFFFFFF).sum())
     return low + (int((counts >> 32).sum()) << 32)
 

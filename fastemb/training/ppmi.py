@@ -64,8 +64,8 @@ class PPMI:
     eig : float
         Power of the singular values in the vectors: 1 is the textbook's ``U S``, 0 takes ``U`` alone; 0.5 and 0 are
         better word vectors.
-    add_contexts : bool
-        "w+c": add each word's vector as a context, ``V S^eig``, to its own.
+    combine : {"word", "sum", "context"}
+        The word's vector; that and its vector as a context, ``V S^eig``, added up ("w+c"); the latter alone.
     oversampling, power_iterations : int
         Accuracy of the decomposition, see :func:`fastemb.geometry.svd.truncated_svd`.
     seed : int
@@ -129,7 +129,7 @@ class PPMI:
         cds: float = 0.75,
         shift: float = 1.0,
         eig: float = 0.5,
-        add_contexts: bool = False,
+        combine: str = "word",
         oversampling: int = 10,
         power_iterations: int = 4,
         seed: int = 1,
@@ -153,7 +153,7 @@ class PPMI:
             workers=workers,
             cds=cds,
             shift=shift,
-            add_contexts=add_contexts,
+            combine=combine,
         )
         counting = CountConfig(
             window=window,
@@ -234,8 +234,8 @@ class PPMI:
             workers=config.threads,
             tell=lambda share: tell({"phase": "svd", "fraction": share}),
         )
-        vectors = weighted(left, values, config.eig)
-        if config.add_contexts:
+        vectors = weighted(right if config.combine == "context" else left, values, config.eig)
+        if config.combine == "sum":
             vectors += weighted(right, values, config.eig)
         self.seconds["svd"] = time.monotonic() - began - self.seconds["ppmi"]
         give_back()

@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from fastemb.training import config as cfg
 
 WEIGHTINGS = ("harmonic", "linear", "flat")  # of distances
+COMBINATIONS = ("word", "sum", "context")
 LOCAL = ("log-entropy", "tf-idf", "log", "count", "binary")  # of cells of a term-document matrix
 
 # What others call them.
@@ -17,7 +18,7 @@ _OLD_NAMES = {
     "cds": "ns_exponent context_smoothing context_distribution_smoothing smoothing",
     "shift": "negative neg k",
     "eig": "eigenvalue_weighting p power",
-    "add_contexts": "w_plus_c w_c add_context ensemble",
+    "combine": "add_contexts w_plus_c w_c add_context ensemble",
     "weighting": "dyn dynamic_window shrink_windows distance_weighting weights",
     "sample": "sub",
     "power_iterations": "n_iter iterations iter epochs niter power_iters",
@@ -83,7 +84,7 @@ class PPMIConfig(SVDConfig):
 
     cds: float = 0.75
     shift: float = 1.0
-    add_contexts: bool = False
+    combine: str = "word"
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -94,7 +95,7 @@ class PPMIConfig(SVDConfig):
             "shift",
             cfg.real("shift", self.shift, 1.0, math.inf, advice="it is the number k whose log is subtracted"),
         )
-        put(self, "add_contexts", bool(cfg.flag("add_contexts", self.add_contexts)))
+        cfg.choice("combine", self.combine, dict.fromkeys(COMBINATIONS))
 
 
 @dataclass(frozen=True)

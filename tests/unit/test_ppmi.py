@@ -89,12 +89,12 @@ TEXT = [["the", "cat", "sat", "on", "the", "mat"], ["a", "dog", "sat", "on", "a"
 
 
 @pytest.mark.parametrize("eig", [0, 0.5, 1])
-@pytest.mark.parametrize("add", [False, True])
-def test_vectors(eig, add):
-    model = PPMI(TEXT, vector_size=4, window=2, min_count=1, eig=eig, add_contexts=add, cds=0.8, shift=1.2)
+@pytest.mark.parametrize("combine", ["word", "sum", "context"])
+def test_vectors(eig, combine):
+    model = PPMI(TEXT, vector_size=4, window=2, min_count=1, eig=eig, combine=combine, cds=0.8, shift=1.2)
     matrix = twin.ppmi(model.cooccurrence.to_scipy().toarray(), 0.8, 1.2)
     u, s, v = twin.truncated_svd(matrix, 4)
-    expected = u * s**eig + (v * s**eig if add else 0)
+    expected = {"word": u, "sum": u + v, "context": v}[combine] * s**eig
     np.testing.assert_allclose(model.wv.vectors, expected, atol=2e-5)
     np.testing.assert_allclose(model.singular_values, s, rtol=1e-5)
     assert model.wv.vectors.dtype == np.float32
@@ -137,12 +137,12 @@ def test_wrong_parameters():
         "shift=0.5": dict(shift=0.5), "eig=3": dict(eig=3.0), "sample=2": dict(sample=2),
         "weighting='liner'.*did you mean 'linear'": dict(weighting="liner"), "seed=-1": dict(seed=-1),
         "power_iterations=-1": dict(power_iterations=-1), "oversampling=-1": dict(oversampling=-1),
-        "min_count=-1": dict(min_count=-1), "shift=nan": dict(shift=math.nan),
+        "combine='avg'": dict(combine="avg"), "min_count=-1": dict(min_count=-1), "shift=nan": dict(shift=math.nan),
     }  # fmt: skip
     for message, keywords in cases.items():
         with pytest.raises(ValueError, match=message):
             PPMI(TEXT, **keywords)
-    for keywords in (dict(vector_size=2.0), dict(cds="x"), dict(add_contexts="yes"), dict(window=True)):
+    for keywords in (dict(vector_size=2.0), dict(cds="x"), dict(combine=True), dict(window=True)):
         with pytest.raises(TypeError, match=next(iter(keywords))):
             PPMI(TEXT, **keywords)
     for old, new in (("ns_exponent", "cds"), ("negative", "shift"), ("size", "vector_size"), ("n_iter", "power_iter")):
