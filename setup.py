@@ -33,7 +33,7 @@ KERNELS = [f"csrc/fe_kernels_{isa}.c" for isa in ISAS]  # each empty on other CP
 MODULES = {
     "fastemb.corpus._corpus": ["csrc/fe_tokens.c", "csrc/fe_vocab.c"],
     "fastemb.corpus._cooccur": ["csrc/fe_cooccur.c"],
-    "fastemb.corpus._phrases": ["csrc/fe_phrases.c"],
+    "fastemb.corpus._phrases": ["csrc/fe_phrases.c", "csrc/fe_tokens.c", "csrc/fe_vocab.c"],
     "fastemb.formats._text": ["csrc/fe_textvec.c"],
     "fastemb.corpus._termdoc": ["csrc/fe_termdoc.c"],
     "fastemb.geometry._sparse": [

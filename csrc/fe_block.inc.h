@@ -14,7 +14,7 @@
 #define FE_TILE 6
 #define FE_STEP 1
 #define FE_CHAINS 2
-#define FE_TILE_LOGITS 2
+#define FE_TILE_LOGITS 3
 #elif FE_VW == 1
 #define FE_TILE 4
 #define FE_STEP 1
@@ -37,6 +37,7 @@ typedef struct {
     int panel;               /* floats a panel: four times N, rounded up to whole vectors */
     float *right, *wrong;    /* panels of weights: p, q */
     float *cells;            /* panels of gradients */
+    const float *column[FE_LANES]; /* where an input's are, four apart */
     float *copy;             /* (FE_TILE, FE_STEP * FE_VW) slices of the outputs */
     float *change;           /* (FE_LANES, stride) the inputs' change, where it is buffered */
     const float **ahead;     /* rows of the next group, to fetch meanwhile; one more if their number is odd */
@@ -78,6 +79,8 @@ FE_INLINE void panel(const fe_block *b, int k, const int mt) {
             case 2: tile(b, k, n0, mt, 2); break;
 #if FE_TILE_LOGITS > 2
             case 3: tile(b, k, n0, mt, 3); break;
+#endif
+#if FE_TILE_LOGITS > 3
             case 4: tile(b, k, n0, mt, 4); break;
 #endif
 #if FE_TILE_LOGITS > 4
@@ -120,7 +123,7 @@ FE_INLINE void fetch_lines(const float *row, int64_t v, const int slices) {
 }
 
 FE_INLINE void fetch_two(const fe_block *b, int m, int64_t v, const int slices) {
-    if (2 * m >= b->ahead_count) return;
+    if (2 * m >= b->ahead_count || (FE_VW < 16 && v % 16 >= slices * FE_VW)) return;
     fetch_lines(b->ahead[2 * m], v, slices);
     fetch_lines(b->ahead[2 * m + 1], v, slices);
 }
@@ -130,7 +133,6 @@ FE_INLINE void fetch_two(const fe_block *b, int m, int64_t v, const int slices) 
  * keeps). */
 FE_INLINE void update_slices(const fe_block *b, int64_t v, int n0, const int pass, const int nt, const int steps) {
     float *const *o = b->outputs + n0;
-    const float *cells = b->cells + 4 * n0;
     float *copy = b->copy;
     const int load_change = pass == FE_MIDDLE || pass == FE_LAST;
     const int store_change = pass == FE_FIRST || pass == FE_MIDDLE;
@@ -143,12 +145,12 @@ FE_INLINE void update_slices(const fe_block *b, int64_t v, int n0, const int pas
         delta[i] = vf_zero();
     }
     for (int m = 0; m < b->m; m++) {
-        if (pass <= FE_FIRST) fetch_two(b, m, v, steps);
+        if (pass <= FE_FIRST && FE_VW >= 16) fetch_two(b, m, v, steps);
 #if FE_STEP > 1
         if (copied)
             __asm__("" : "+r"(copy)); /* else the compiler loads the copies before the loop, and runs out of registers */
 #endif
-        const float *g = cells + (m >> 2) * b->panel + (m & 3);
+        const float *g = b->column[m] + 4 * n0;
         float *input = b->inputs[m] + v, *buffer = b->change + m * b->stride + v;
         vf h[FE_STEP], part[FE_STEP * FE_CHAINS]; /* several sums for an input's change: a fraction of the latency */
 #pragma GCC unroll 2
@@ -185,7 +187,7 @@ FE_INLINE void update_slices(const fe_block *b, int64_t v, int n0, const int pas
         }
     }
     if (pass <= FE_FIRST)
-        for (int m = b->m; 2 * m < b->ahead_count; m++) fetch_two(b, m, v, steps);
+        for (int m = FE_VW >= 16 ? b->m : 0; 2 * m < b->ahead_count; m++) fetch_two(b, m, v, steps);
 #pragma GCC unroll 24
     for (int i = 0; i < nt * steps; i++)
         vf_store(o[i / steps] + v + i % steps * FE_VW, (copied ? vf_load(copy + i * FE_VW) : row[i]) + delta[i]);
@@ -242,6 +244,7 @@ FE_INLINE void update(const fe_block *b, int keep_change) {
 /* One block: gradients, updates. Not inlined: four callers would be four copies of every tile. */
 static FE_NOINLINE void train_block(fe_block *b, float alpha, int keep_change) {
     for (int m = b->m; m % 4 != 0; m++) b->inputs[m] = b->inputs[0];
+    for (int m = 0; m < b->m; m++) b->column[m] = b->cells + (m >> 2) * b->panel + (m & 3);
     logits(b);
     gradients(b, alpha);
     update(b, keep_change);

@@ -8,7 +8,28 @@
 #include <intrin.h>
 #endif
 
-enum { BATCH = 128 };
+#if defined(__linux__)
+#include <sys/mman.h>
+#endif
+
+enum { BATCH = 128, HUGE_FROM = 1 << 21 };
+
+/* Memory of large arrays that are written at random: on huge pages where the system has them. free() frees it. */
+static void *new_array(uint64_t n, size_t item) {
+    if (n > (SIZE_MAX >> 1) / item)
+        return NULL;
+#if defined(__linux__) && defined(MADV_HUGEPAGE)
+    size_t bytes = (size_t)n * item;
+    if (bytes >= HUGE_FROM) {
+        bytes = (bytes + HUGE_FROM - 1) & ~(size_t)(HUGE_FROM - 1);
+        void *p = aligned_alloc(HUGE_FROM, bytes);
+        if (p)
+            madvise(p, bytes, MADV_HUGEPAGE);
+        return p;
+    }
+#endif
+    return malloc((size_t)n * item);
+}
 
 static uint64_t secret = 0x9e3779b97f4a7c15ULL;
 
@@ -164,20 +185,13 @@ void fe_phrase_shard_free(fe_phrase_shard *s) {
     memset(s, 0, sizeof *s);
 }
 
-static fe_status shard_room(fe_phrase_shard *s, int64_t n) {
-    if (n <= s->size)
+static fe_status array_room(void **array, int64_t *size, int64_t n, size_t item) {
+    if (n <= *size)
         return FE_OK;
-    free(s->raw);
-    free(s->pairs);
-    free(s->part);
-    s->size = 0;
-    s->raw = malloc((size_t)n * sizeof *s->raw);
-    s->pairs = malloc((size_t)n * sizeof *s->pairs);
-    s->part = malloc((size_t)n);
-    if (!s->raw || !s->pairs || !s->part)
-        return FE_NOMEM;
-    s->size = n;
-    return FE_OK;
+    free(*array);
+    *array = new_array((uint64_t)n, item);
+    *size = *array ? n : 0;
+    return *array ? FE_OK : FE_NOMEM;
 }
 
 FE_INLINE uint32_t word_at(const fe_phrase_text *t, int64_t i) {
@@ -189,18 +203,89 @@ FE_INLINE int is_connector(const fe_phrase_text *t, uint32_t word) {
     return t->flags && t->flags[word] & FE_PHRASE_CONNECTOR;
 }
 
+/* From counts per part to where each begins. */
+static void set_starts(fe_phrase_shard *s, const int64_t *histogram, int64_t *at) {
+    int64_t sum = 0;
+    for (int p = 0; p < FE_PHRASE_PARTS; p++) {
+        s->start[p] = at[p] = sum;
+        sum += histogram[p];
+    }
+    s->start[FE_PHRASE_PARTS] = s->n = sum;
+}
+
+/* Without connector words a pair is two neighbours: hashed twice, first to count the parts, then to fill them, which is
+   cheaper than memory to keep the pairs in between. */
+static void emit_plain(fe_phrase_shard *s, const fe_phrase_text *t, uint32_t before) {
+    int64_t at[FE_PHRASE_PARTS], histogram[FE_PHRASE_PARTS] = {0};
+    for (int fill = 0; fill < 2; fill++) {
+        uint32_t left = before;
+        int64_t i = t->lo;
+        for (int64_t sentence = t->sentence; i < t->hi; sentence++) {
+            int64_t end = t->offsets[sentence + 1] < t->hi ? t->offsets[sentence + 1] : t->hi;
+            if (left == FE_PHRASE_NONE && i < end)
+                left = word_at(t, i++);
+            for (; i < end; i++) {
+                uint32_t w = word_at(t, i);
+                uint64_t key = key_of(left, w);
+                uint64_t p = hash_of(key) >> 56;
+                if (fill)
+                    s->pairs[at[p]++] = key;
+                else
+                    histogram[p]++;
+                left = w;
+            }
+            left = FE_PHRASE_NONE;
+        }
+        if (!fill)
+            set_starts(s, histogram, at);
+    }
+}
+
+/* With connector words each pair is made once, because the steps of the trie cost more. */
+static fe_status emit_connected(fe_phrase_shard *s, const fe_phrase_text *t, uint32_t first, uint32_t left) {
+    int64_t at[FE_PHRASE_PARTS], histogram[FE_PHRASE_PARTS] = {0};
+    int64_t n = 0, i = t->lo;
+    for (int64_t sentence = t->sentence; i < t->hi; sentence++) {
+        int64_t end = t->offsets[sentence + 1] < t->hi ? t->offsets[sentence + 1] : t->hi;
+        for (; i < end; i++) {
+            uint32_t w = word_at(t, i);
+            if (t->flags[w] & FE_PHRASE_CONNECTOR) {
+                if (left != FE_PHRASE_NONE) {
+                    fe_status st = fe_trie_step(&s->trie, left, w, &left);
+                    if (st != FE_OK)
+                        return st;
+                }
+                continue;
+            }
+            if (left != FE_PHRASE_NONE) {
+                uint8_t p = (uint8_t)(hash_of(key_of(first, w)) >> 56);
+                s->raw[n] = key_of(left, w);
+                s->part[n++] = p;
+                histogram[p]++;
+            }
+            first = left = w;
+        }
+        first = left = FE_PHRASE_NONE;
+    }
+    set_starts(s, histogram, at);
+    for (int64_t j = 0; j < n; j++)
+        s->pairs[at[s->part[j]]++] = s->raw[j];
+    return FE_OK;
+}
+
 fe_status fe_phrase_emit(fe_phrase_shard *s, const fe_phrase_text *t) {
-    fe_status st = shard_room(s, t->hi - t->lo);
+    int64_t n = t->hi - t->lo;
+    fe_status st = array_room((void **)&s->pairs, &s->size, n, sizeof *s->pairs);
+    if (st == FE_OK && t->flags)
+        st = array_room((void **)&s->raw, &s->raw_size, n, sizeof *s->raw);
+    if (st == FE_OK && t->flags)
+        st = array_room((void **)&s->part, &s->part_size, n, 1);
     if (st != FE_OK)
         return st;
-    int64_t histogram[FE_PHRASE_PARTS] = {0};
-    uint64_t *raw = s->raw;
-    uint8_t *part = s->part;
-    int64_t n = 0, sentence = t->sentence, i = t->lo;
     /* what stands before the first token of the stretch, in its sentence */
     uint32_t first = FE_PHRASE_NONE, left = FE_PHRASE_NONE;
-    int64_t back = i;
-    while (back > t->offsets[sentence]) {
+    int64_t back = t->lo;
+    while (back > t->offsets[t->sentence]) {
         if (--back < t->base)
             return FE_BADINPUT;
         uint32_t w = word_at(t, back);
@@ -209,56 +294,15 @@ fe_status fe_phrase_emit(fe_phrase_shard *s, const fe_phrase_text *t) {
             break;
         }
     }
+    if (!t->flags) {
+        emit_plain(s, t, left);
+        return FE_OK;
+    }
     if (first != FE_PHRASE_NONE)
-        for (back++; back < i; back++)
+        for (back++; back < t->lo; back++)
             if ((st = fe_trie_step(&s->trie, left, word_at(t, back), &left)) != FE_OK)
                 return st;
-    while (i < t->hi) {
-        int64_t end = t->offsets[sentence + 1] < t->hi ? t->offsets[sentence + 1] : t->hi;
-        if (!t->flags) {
-            for (; i < end; i++) {
-                uint32_t w = word_at(t, i);
-                uint64_t key = key_of(left, w);
-                uint8_t p = (uint8_t)(hash_of(key) >> 56);
-                raw[n] = key;
-                part[n] = p;
-                int is_pair = left != FE_PHRASE_NONE;
-                histogram[p] += is_pair;
-                n += is_pair;
-                left = w;
-            }
-        } else {
-            for (; i < end; i++) {
-                uint32_t w = word_at(t, i);
-                if (t->flags[w] & FE_PHRASE_CONNECTOR) {
-                    if (left != FE_PHRASE_NONE && (st = fe_trie_step(&s->trie, left, w, &left)) != FE_OK)
-                        return st;
-                    continue;
-                }
-                if (left != FE_PHRASE_NONE) {
-                    uint8_t p = (uint8_t)(hash_of(key_of(first, w)) >> 56);
-                    raw[n] = key_of(left, w);
-                    part[n++] = p;
-                    histogram[p]++;
-                }
-                first = left = w;
-            }
-        }
-        if (i == t->offsets[sentence + 1]) {
-            sentence++;
-            first = left = FE_PHRASE_NONE;
-        }
-    }
-    int64_t at[FE_PHRASE_PARTS], sum = 0;
-    for (int p = 0; p < FE_PHRASE_PARTS; p++) {
-        s->start[p] = at[p] = sum;
-        sum += histogram[p];
-    }
-    s->start[FE_PHRASE_PARTS] = sum;
-    for (int64_t j = 0; j < n; j++)
-        s->pairs[at[part[j]]++] = raw[j];
-    s->n = n;
-    return FE_OK;
+    return emit_connected(s, t, first, left);
 }
 
 fe_status fe_phrase_adopt(fe_trie *common, fe_phrase_shard *s) {
@@ -311,7 +355,7 @@ static fe_status pairs_resize(fe_pairs *t, uint64_t size) {
 
 FE_INLINE fe_status pairs_room(fe_pairs *t, uint64_t more) { /* at most seven tenths full */
     uint64_t need = (t->n + more) / 7 * 10 + 16;
-    return need <= t->size ? FE_OK : pairs_resize(t, need + need / 2);
+    return need <= t->size ? FE_OK : pairs_resize(t, need + need / 4 * 3);
 }
 
 void fe_pairs_free(fe_pairs *t) {
@@ -324,6 +368,10 @@ FE_INLINE void pairs_add(fe_pairs *t, uint64_t key, uint64_t at, int64_t count) 
     t->n += slot->count == 0;
     slot->key = key;
     slot->count += count;
+}
+
+fe_status fe_phrase_expect(fe_pairs *table, int64_t pairs) {
+    return table->size ? FE_OK : pairs_resize(table, (uint64_t)pairs / 3 + 16);
 }
 
 fe_status fe_phrase_count(fe_pairs *table, const fe_phrase_shard *s, int part) {
@@ -466,6 +514,59 @@ int64_t fe_matcher_join(const fe_matcher *m, const int32_t *ids, int64_t n, cons
     if (counts)
         for (int64_t j = 0; j < k; j++)
             counts[out[j]]++;
+    return k;
+}
+
+FE_INLINE int is_blank(uint8_t c) {
+    return c == ' ' || (uint8_t)(c - 9) <= 4;
+}
+
+int64_t fe_matcher_text(const fe_matcher *m, const fe_table *words, const uint8_t *spelled, const int64_t *spelled_at,
+                        const uint8_t *text, int64_t n, uint8_t *out, int64_t *tokens, int64_t *joined) {
+    int64_t i = 0, k = 0, at = 0; /* at: where in the output the phrase under way begins */
+    uint32_t left = FE_PHRASE_NONE;
+    int begun = 0; /* the line has a word already */
+    while (i < n) {
+        uint8_t c = text[i];
+        if (is_blank(c)) {
+            if (c == '\n') {
+                out[k++] = '\n';
+                begun = 0;
+                left = FE_PHRASE_NONE;
+            }
+            i++;
+            continue;
+        }
+        int64_t from = i;
+        while (i < n && !is_blank(text[i]))
+            i++;
+        int64_t len = i - from, w = len <= INT32_MAX ? fe_table_find(words, text + from, (uint32_t)len) : -1;
+        uint8_t f = w < 0 ? 0 : m->flags[w];
+        ++*tokens;
+        if (f & FE_PHRASE_ENDS && left != FE_PHRASE_NONE) {
+            uint32_t phrase = fe_map_get(&m->map, key_of(left, (uint32_t)w));
+            if (phrase != FE_PHRASE_NONE) {
+                int64_t size = spelled_at[phrase + 1] - spelled_at[phrase];
+                memcpy(out + at, spelled + spelled_at[phrase], (size_t)size);
+                k = at + size;
+                left = FE_PHRASE_NONE;
+                ++*joined;
+                continue;
+            }
+        }
+        if (begun)
+            out[k++] = ' ';
+        begun = 1;
+        if (f & FE_PHRASE_CONNECTOR) {
+            if (left != FE_PHRASE_NONE)
+                left = fe_map_get(&m->map, key_of(left, (uint32_t)w));
+        } else {
+            at = k;
+            left = f & FE_PHRASE_STARTS ? (uint32_t)w : FE_PHRASE_NONE;
+        }
+        memcpy(out + k, text + from, (size_t)len);
+        k += len;
+    }
     return k;
 }
 

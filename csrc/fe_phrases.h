@@ -17,6 +17,7 @@
 #define FE_PHRASES_H
 
 #include "fe_common.h"
+#include "fe_vocab.h"
 
 #define FE_PHRASE_PARTS 256
 #define FE_PHRASE_NODE 0x80000000u
@@ -76,9 +77,9 @@ typedef struct fe_phrase_shard {
     fe_trie trie;       /* of this shard alone; node numbers are its own */
     uint32_t *node_map; /* (trie.n) its nodes -> common ones, filled by fe_phrase_adopt */
     int64_t adopted, map_size;
-    uint64_t *raw, *pairs; /* (n) as found; sorted by part */
-    uint8_t *part;
-    int64_t n, size;
+    uint64_t *pairs, *raw; /* (n) sorted by part; in the order of the text (with connector words only) */
+    uint8_t *part;         /* (n) of raw */
+    int64_t n, size, raw_size, part_size;
     int64_t start[FE_PHRASE_PARTS + 1]; /* pairs[start[p] .. start[p + 1]) belong to part p */
 } fe_phrase_shard;
 
@@ -99,6 +100,9 @@ typedef struct fe_phrase_text {
    before `base`; read from further back. */
 fe_status fe_phrase_emit(fe_phrase_shard *s, const fe_phrase_text *t);
 fe_status fe_phrase_adopt(fe_trie *common, fe_phrase_shard *s);
+/* Makes room in a table that is still empty, of which so many pairs are to be counted; about a fourth of the first pairs
+   of a text are different ones, and growing step by step costs more than counting. */
+fe_status fe_phrase_expect(fe_pairs *table, int64_t pairs);
 /* Adds the pairs of one part. */
 fe_status fe_phrase_count(fe_pairs *table, const fe_phrase_shard *s, int part);
 /* Adds `count` to a pair that is known by its key in the common trie; the part it belongs to is told. */
@@ -141,6 +145,12 @@ fe_status fe_matcher_add(fe_matcher *m, uint32_t start, const int32_t *gap, int6
    counted there. An id below 0 is a word of no rule. Returns the number written. */
 int64_t fe_matcher_join(const fe_matcher *m, const int32_t *ids, int64_t n, const int64_t *ends, int64_t n_ends,
                         int32_t *out, uint32_t *out_ends, int64_t *counts);
+/* Text of whole lines, joined: words separated by one space, a line feed where text has one. words: id by word, as in the
+   rules. spelled, spelled_at (phrases + 1): the phrases' bytes. out has room for n + growth * (n / 2 + 1) bytes, growth
+   being the most by which a phrase is longer than its words with a byte between them (0 for delimiters of one byte).
+   *joined phrases are added up. Returns the bytes written. */
+int64_t fe_matcher_text(const fe_matcher *m, const fe_table *words, const uint8_t *spelled, const int64_t *spelled_at,
+                        const uint8_t *text, int64_t n, uint8_t *out, int64_t *tokens, int64_t *joined);
 /* The first token in ids[lo, hi) before which text can be cut without changing what is joined, or hi. */
 int64_t fe_matcher_cut(const fe_matcher *m, const int32_t *ids, int64_t lo, int64_t hi);
 

@@ -241,16 +241,23 @@ FE_INLINE vf vf_pairs(vf x, vf y) {
     __m256 a = (__m256)x, b = (__m256)y;
     return (vf)_mm256_unpacklo_ps(a, b) + (vf)_mm256_unpackhi_ps(a, b);
 }
-FE_INLINE void vf_reduce(const vf *v, const int mt, const int nt, vf *out) { /* nt is 1 or 2 */
-    __m256 a[2];
+FE_INLINE void vf_reduce(const vf *v, const int mt, const int nt, vf *out) {
 #pragma GCC unroll 2
-    for (int n = 0; n < nt; n++) {
-        __m256d x = _mm256_castps_pd((__m256)vf_pairs(v[4 * n], v[4 * n + 1])), y = x;
-        if (mt == 4) y = _mm256_castps_pd((__m256)vf_pairs(v[4 * n + 2], v[4 * n + 3]));
-        a[n] = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(x, y)), _mm256_castpd_ps(_mm256_unpackhi_pd(x, y)));
+    for (int from = 0; from < nt; from += 2) {
+        __m256 a[2];
+#pragma GCC unroll 2
+        for (int i = 0; i < 2; i++) {
+            const int n = from + i;
+            if (n >= nt) {
+                a[i] = _mm256_setzero_ps();
+                continue;
+            }
+            __m256d x = _mm256_castps_pd((__m256)vf_pairs(v[4 * n], v[4 * n + 1])), y = x;
+            if (mt == 4) y = _mm256_castps_pd((__m256)vf_pairs(v[4 * n + 2], v[4 * n + 3]));
+            a[i] = _mm256_add_ps(_mm256_castpd_ps(_mm256_unpacklo_pd(x, y)), _mm256_castpd_ps(_mm256_unpackhi_pd(x, y)));
+        }
+        out[from / 2] = (vf)_mm256_permute2f128_ps(a[0], a[1], 0x20) + (vf)_mm256_permute2f128_ps(a[0], a[1], 0x31);
     }
-    if (nt == 1) a[1] = _mm256_setzero_ps();
-    *out = (vf)_mm256_permute2f128_ps(a[0], a[1], 0x20) + (vf)_mm256_permute2f128_ps(a[0], a[1], 0x31);
 }
 #elif FE_VW == 4 && defined(__aarch64__)
 FE_INLINE void vf_reduce(const vf *v, const int mt, const int nt, vf *out) {

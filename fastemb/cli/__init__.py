@@ -45,7 +45,7 @@ Word vectors: train them on text, ask them, score them, convert them.
 def make_parser() -> argparse.ArgumentParser:
     """The parser of the whole command line."""
     from fastemb import __version__
-    from fastemb.cli import cooc, demo, evaluate, files, query, train
+    from fastemb.cli import cooc, demo, evaluate, files, phrases, query, train
 
     parser = Parser(prog="fastemb", description=DESCRIPTION, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--version", action="version", version=f"fastemb {__version__}")
@@ -53,7 +53,7 @@ def make_parser() -> argparse.ArgumentParser:
         dest="command", required=True, metavar="COMMAND", title="commands", parser_class=Parser,
         description="`fastemb COMMAND --help` tells the options of a command, with examples."
     )  # fmt: skip
-    for module in (demo, train, cooc, query, evaluate, files):
+    for module in (demo, train, cooc, phrases, query, evaluate, files):
         module.add_parser(commands)
     for command in commands.choices.values():
         add_common_options(command)

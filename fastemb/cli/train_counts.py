@@ -38,7 +38,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     option("--eig", float, "X", "power of the singular values in the vectors (default: ppmi 0.5, lsa 1)")
     option("--unit", str, "NAME", "lsa: a document is a line or a file (default: line)")
     option("--oversampling", int, "N", "further random directions of the decomposition (default: 10)")
-    option("--power-iterations", int, "N", "accuracy of the decomposition (default: 4)")
+    option("--power-iterations", int, "N", "accuracy of the decomposition (default: 5)")
 
 
 def refuse_foreign(args: argparse.Namespace, model: str, keywords: tuple[str, ...]) -> None:

@@ -16,6 +16,14 @@ cdef extern from "fe_common.h" nogil:
     ctypedef enum fe_status:
         FE_OK, FE_NOMEM, FE_OVERFLOW, FE_BADINPUT
 
+cdef extern from "fe_vocab.h" nogil:
+    ctypedef struct fe_table:
+        int64_t n
+    void fe_table_seed(uint64_t, uint64_t)
+    fe_status fe_table_init(fe_table *, int64_t, int)
+    void fe_table_free(fe_table *)
+    fe_status fe_table_add(fe_table *, const uint8_t *, uint32_t, int64_t, int64_t, int32_t *)
+
 cdef extern from "fe_phrases.h" nogil:
     enum: FE_PHRASE_PARTS
     uint32_t FE_PHRASE_NODE
@@ -37,6 +45,7 @@ cdef extern from "fe_phrases.h" nogil:
         uint64_t n
     ctypedef struct fe_phrase_shard:
         int64_t n
+        int64_t *start
     ctypedef struct fe_phrase_text:
         const int32_t *ids
         int64_t base
@@ -67,6 +76,7 @@ cdef extern from "fe_phrases.h" nogil:
     void fe_phrase_shard_free(fe_phrase_shard *)
     fe_status fe_phrase_emit(fe_phrase_shard *, const fe_phrase_text *)
     fe_status fe_phrase_adopt(fe_trie *, fe_phrase_shard *)
+    fe_status fe_phrase_expect(fe_pairs *, int64_t)
     fe_status fe_phrase_count(fe_pairs *, const fe_phrase_shard *, int)
     fe_status fe_phrase_add(fe_pairs *, const fe_trie *, uint64_t, int64_t)
     int64_t fe_phrase_find(const fe_pairs *, const fe_trie *, uint64_t)
@@ -77,6 +87,8 @@ cdef extern from "fe_phrases.h" nogil:
     fe_status fe_matcher_add(fe_matcher *, uint32_t, const int32_t *, int64_t, uint32_t, uint32_t)
     int64_t fe_matcher_join(const fe_matcher *, const int32_t *, int64_t, const int64_t *, int64_t, int32_t *,
                             uint32_t *, int64_t *)
+    int64_t fe_matcher_text(const fe_matcher *, const fe_table *, const uint8_t *, const int64_t *, const uint8_t *,
+                            int64_t, uint8_t *, int64_t *, int64_t *)
     int64_t fe_matcher_cut(const fe_matcher *, const int32_t *, int64_t, int64_t)
 
 PARTS = FE_PHRASE_PARTS
@@ -85,6 +97,7 @@ CONNECTOR, STARTS, ENDS = FE_PHRASE_CONNECTOR, FE_PHRASE_STARTS, FE_PHRASE_ENDS
 SCORES = {"default": 0, "npmi": 1, "pmi": 2}
 
 fe_phrase_seed(int.from_bytes(os.urandom(8), "little"))
+fe_table_seed(int.from_bytes(os.urandom(8), "little"), int.from_bytes(os.urandom(8), "little"))
 
 
 cdef int raise_status(fe_status status) except -1:
@@ -175,7 +188,14 @@ cdef class Pairs:
             raise IndexError("part")
         cdef Shard shard
         cdef int p
+        cdef int64_t expected
         cdef fe_status status = FE_OK
+        for p in range(lo, hi):
+            expected = 0
+            for s in shards:
+                shard = s
+                expected += shard.s.start[p + 1] - shard.s.start[p]
+            raise_status(fe_phrase_expect(&self.parts[p], expected))
         for s in shards:
             shard = s
             with nogil:
@@ -486,3 +506,48 @@ cdef class Matcher:
             out.append(token)
             left = <uint32_t>w if f & FE_PHRASE_STARTS else FE_PHRASE_NONE
         return out
+
+
+cdef class TextMatcher:
+    """Joins phrases in the bytes of lines."""
+    cdef Matcher matcher
+    cdef fe_table words
+    cdef const uint8_t[::1] spelled
+    cdef const int64_t[::1] spelled_at
+    cdef int64_t growth
+
+    def __cinit__(self, Matcher matcher not None, list words not None, list phrases not None, int64_t growth):
+        """words, phrases: bytes, by the ids of the matcher; growth: the bytes by which the delimiter exceeds one."""
+        if len(words) != matcher.words or len(phrases) < matcher.phrases or growth < 0:
+            raise ValueError("words or phrases do not fit the matcher")
+        raise_status(fe_table_init(&self.words, len(words), 0))
+        cdef int32_t id = 0
+        cdef bytes word
+        cdef const uint8_t *p
+        for item in words:
+            word = item
+            p = word
+            if len(word) >= 2**31:
+                raise ValueError("a word of 2 GiB or more")
+            raise_status(fe_table_add(&self.words, p, <uint32_t>len(word), 1, 0, &id))
+        if self.words.n != len(words):
+            raise ValueError("a word is given twice")
+        self.matcher = matcher
+        self.growth = growth
+        self.spelled = np.frombuffer(b"".join(phrases) + b"\0", np.uint8)
+        self.spelled_at = np.concatenate([[0], np.cumsum([len(x) for x in phrases])]).astype(np.int64)
+
+    def __dealloc__(self):
+        fe_table_free(&self.words)
+
+    def text(self, const uint8_t[::1] text):
+        """(bytes, tokens read, phrases joined) of whole lines."""
+        cdef int64_t n = text.shape[0], k, tokens = 0, joined = 0
+        if not n:
+            return b"", 0, 0
+        out = np.empty(n + self.growth * (n // 2 + 1) + 1, np.uint8)
+        cdef uint8_t[::1] o = out
+        with nogil:
+            k = fe_matcher_text(&self.matcher.m, &self.words, &self.spelled[0], &self.spelled_at[0], &text[0], n,
+                                &o[0], &tokens, &joined)
+        return out[:k], tokens, joined

@@ -106,6 +106,7 @@ class PhraseCounts:
             raise TypeError("phrases are joined from words; the keys of this corpus are integers")
         ids = self.add_words(words.blob, words.offsets)
         counts = words.counts if own else _count_ids(corpus)
+        before = self.pruned_entries, self.pruned_occurrences
         self._count_pairs(corpus, ids, workers, max_vocab_size, progress)
         if ids is None:
             self.counts += counts
@@ -115,6 +116,15 @@ class PhraseCounts:
         self.changed()
         if max_vocab_size is not None:
             self._prune(max_vocab_size, words=True)
+            dropped, lost = self.pruned_entries - before[0], self.pruned_occurrences - before[1]
+            if dropped:
+                logger.warning(
+                    "max_vocab_size=%s: %s words and pairs with %s occurrences were dropped while counting; counts are "
+                    "no longer exact, and phrases among them may be missed",
+                    f"{max_vocab_size:,}",
+                    f"{dropped:,}",
+                    f"{lost:,}",
+                )
 
     def changed(self) -> None:
         """Forgets what was derived from the counts."""
@@ -166,7 +176,7 @@ class PhraseCounts:
                 progress({"phase": "phrases", "tokens": done, "total_tokens": total, "pairs": len(self.pairs)})
 
     def _prune(self, limit: int, *, words: bool) -> None:
-        """Drops the rarest pairs (and words) until `limit` entries are left, and says so."""
+        """Drops the rarest pairs (and words) until `limit` entries are left."""
         entries = occurrences = 0
         plain = self.flags & CONNECTOR == 0
         while True:
@@ -187,13 +197,6 @@ class PhraseCounts:
             self.pruned_entries += entries
             self.pruned_occurrences += occurrences
             self.changed()
-            logger.warning(
-                "max_vocab_size=%s: %s words and pairs with %s occurrences were dropped while counting; their counts "
-                "are no longer exact, and phrases among them may be missed",
-                f"{limit:,}",
-                f"{entries:,}",
-                f"{occurrences:,}",
-            )
 
     # -- words
 

@@ -75,7 +75,7 @@ def tiled(matrix: CSR, workers: int = 1) -> Tiled:
     indptr, indices, data, cols = matrix
     rows = matrix.rows
     width = tile_width(rows, cols, matrix.nnz)
-    at = cuts(indptr, 4 * workers if workers > 1 else 1 + matrix.nnz // PIECE)
+    at = cuts(indptr, max(1 + matrix.nnz // PIECE, 4 * workers if workers > 1 else 1))
     starts = np.zeros(-(-cols // width) * rows + 1, np.int64)
 
     def count(k: int) -> None:

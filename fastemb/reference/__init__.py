@@ -7,6 +7,7 @@ random      the counter-based random numbers of the C trainer
 word2vec    skip-gram and CBOW, one centre word after the other: the oracle of the C trainer
 glove       GloVe: cost, gradients, and the C trainer's steps
 ppmi        positive PMI, truncated SVD, the weights of LSA, on dense matrices
+phrases     collocations, counted and joined with dictionaries
 minibatch   vectorised skip-gram with negative sampling, the benchmarks' baseline
 
 Nothing here imports anything else of fastemb.

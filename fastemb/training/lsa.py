@@ -13,10 +13,11 @@ from fastemb.corpus import Corpus
 from fastemb.corpus.documents import Documents, count_documents
 from fastemb.geometry.norms import inverse, row_norms
 from fastemb.geometry.sparse import CSR, from_panels, multiply, tiled, to_panels
+from fastemb.geometry.svd import memory as svd_memory
 from fastemb.geometry.svd import truncated_svd
 from fastemb.training import config as cfg
 from fastemb.training import spectral_store as store
-from fastemb.training.memory import give_back
+from fastemb.training.memory import give_back, require
 from fastemb.training.phases import phases
 from fastemb.training.ppmi import weighted
 from fastemb.training.spectral_config import LSAConfig, renamed
@@ -147,7 +148,7 @@ class LSA:
         max_final_vocab: int | None = None,
         sorted_vocab: int = 1,
         oversampling: int = 10,
-        power_iterations: int = 4,
+        power_iterations: int = 5,
         seed: int = 1,
         workers: int | None = None,
         progress: Any = None,
@@ -227,6 +228,8 @@ class LSA:
             tell({"phase": "count", "fraction": 0.0})
             counts = count_documents(found[0], config.threads, lambda: tell({"phase": "count"}))
             found.clear()  # the ids are not needed any more
+            need = svd_memory(number, words, counts.nnz, config.vector_size + config.oversampling)
+            require(need, ("a smaller vector_size", "a larger min_count"))
             self.global_weights = global_weights(counts, config.weighting)
             weighted_counts = apply_weights(counts, config.weighting, self.global_weights)
             self.seconds["count"] = time.monotonic() - began - self.seconds["scan"]

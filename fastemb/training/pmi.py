@@ -7,6 +7,8 @@ With counts n_ij, row sums r_i, column sums c_j and a = cds (Levy, Goldberg, Dag
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -85,8 +87,11 @@ class PMI:
         columns, n = columns[n > 0], n[n > 0]
         return columns, np.log(n * self.total / (self.row_weights[i] * self.column_weights[columns]))
 
-    def positive(self) -> CSR:
-        """The matrix max(0, PMI - log shift), its positive cells only."""
+    def positive(self, check: Callable[[int], None] | None = None) -> CSR:
+        """The matrix max(0, PMI - log shift), its positive cells only.
+
+        `check` is told their number before memory is taken for them.
+        """
         rows, cols = self.counts.shape
         kept = np.zeros(rows + 1, np.int64)
         pieces = len(self.at) - 1
@@ -96,6 +101,8 @@ class PMI:
 
         each(pieces, count, self.workers)
         indptr = np.cumsum(kept)
+        if check is not None:
+            check(int(indptr[-1]))
         indices, data = np.empty(int(indptr[-1]), np.int32), np.empty(int(indptr[-1]), np.float32)
 
         def fill(k: int) -> None:

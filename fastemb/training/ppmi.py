@@ -10,10 +10,11 @@ import numpy as np
 
 from fastemb.corpus import Cooccurrence, Corpus
 from fastemb.geometry.sparse import CSR
+from fastemb.geometry.svd import memory as svd_memory
 from fastemb.geometry.svd import truncated_svd
 from fastemb.training import config as cfg
 from fastemb.training import spectral_store as store
-from fastemb.training.memory import give_back
+from fastemb.training.memory import give_back, require
 from fastemb.training.phases import phases
 from fastemb.training.pmi import PMI
 from fastemb.training.spectral_config import CountConfig, PPMIConfig, renamed
@@ -131,7 +132,7 @@ class PPMI:
         eig: float = 0.5,
         combine: str = "word",
         oversampling: int = 10,
-        power_iterations: int = 4,
+        power_iterations: int = 5,
         seed: int = 1,
         workers: int | None = None,
         progress: Any = None,
@@ -217,9 +218,13 @@ class PPMI:
         self._pmi = PMI(self.cooccurrence, config.cds, config.shift, config.threads)
         found: dict[str, int] = {}
 
+        def check(cells: int) -> None:
+            words, size = len(self._pmi.row_sums), config.vector_size + config.oversampling  # type: ignore[union-attr]
+            require(svd_memory(words, words, cells, size), ("a smaller vector_size", "a larger min_count"))
+
         def matrix() -> CSR:
             assert self._pmi is not None
-            csr = self._pmi.positive()
+            csr = self._pmi.positive(check)
             found["nnz"], found["empty"] = csr.nnz, int(np.count_nonzero(np.diff(csr.indptr) == 0))
             self.seconds["ppmi"] = time.monotonic() - began
             tell({"phase": "svd", "fraction": 0.0})
