@@ -26,16 +26,17 @@ COMMON = {"corpus", "output", "format", "quiet", "model", "json", "traceback"}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that word2vec does not have."""
-    group = parser.add_argument_group("ppmi and lsa (--model)")
+    group = parser.add_argument_group("ppmi, lsa and GloVe (--model)")
 
     def option(name: str, kind: Any, metavar: str, text: str) -> None:
         group.add_argument(name, type=kind, metavar=metavar, help=text)
 
-    option("--weighting", str, "NAME", "ppmi: linear, harmonic or flat weights of distances (default: linear); "
-           "lsa: log-entropy, tf-idf, log, count or binary (default: log-entropy)")  # fmt: skip
+    option("--weighting", str, "NAME", "ppmi, GloVe: linear, harmonic or flat weights of distances (default: linear; "
+           "GloVe: harmonic); lsa: log-entropy, tf-idf, log, count or binary (default: log-entropy)")  # fmt: skip
     option("--cds", float, "X", "ppmi: exponent of the contexts' counts (default: 0.75)")
     option("--shift", float, "K", "ppmi: subtract log K (default: 1)")
-    option("--combine", str, "NAME", "ppmi: word, sum (w+c) or context (default: word)")
+    option("--combine", str, "NAME", "ppmi, GloVe: word, sum (w+c) or context; GloVe: also "
+           "concat (default: word; GloVe: sum)")
     option("--eig", float, "X", "power of the singular values in the vectors (default: ppmi 0.5, lsa 1)")
     option("--unit", str, "NAME", "lsa: a document is a line or a file (default: line)")
     option("--oversampling", int, "N", "further random directions of the decomposition (default: 10)")

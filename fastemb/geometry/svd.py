@@ -209,7 +209,7 @@ def _condition(squares: NDArray) -> float:
 
 
 def _orthonormal(panels: NDArray, size: int) -> tuple[NDArray, NDArray]:
-    """The panels with their columns made orthonormal, in place, and the squares of their singular values before, rising.
+    """The panels with their columns made orthonormal, in place; the squares of their singular values before, rising.
 
     Directions that are rounding only become zero.
     """
