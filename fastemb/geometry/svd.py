@@ -10,7 +10,7 @@ B. Orthonormal bases come from Gram matrices (Yamamoto et al. 2015, "CholeskyQR2
    added up in float64, and where the condition matters and is above 100 there is a second round. Between A^T and A all
    that matters is that the block keeps its directions apart in float32, so it stays as it is when the condition that
    the two products give it (known from the first time) is below KEEP.
-C. Power iterations are shifted: with ``A A^T - shift I`` instead of ``A A^T``, and a shift of at most half the square of
+C. Power iterations are shifted: with ``A A^T - shift I`` for ``A A^T``, and a shift of at most half the square of
    the block's last singular value, what is beyond the block falls faster, for nothing (Feng, Yu, Xie, Tang 2024,
    "Algorithm 1043: Faster Randomized SVD with Dynamic Shifts"). Spectra of words are flat: it halves the error.
 D. Nothing depends on the number of workers: the products do not (see there), and the dense part is NumPy's alone.
