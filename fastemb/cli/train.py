@@ -6,7 +6,6 @@ import argparse
 import os
 import signal
 import sys
-import tempfile
 import time
 from typing import Any
 
@@ -24,11 +23,15 @@ from fastemb.cli.common import (
     write,
     write_json,
 )
+from fastemb.cli.files_of_training import check_output, keywords, save, source_of
+from fastemb.cli.models import KINDS, VOCABULARY, kind_of
 
 TRAIN_EXAMPLES = """\
   fastemb train corpus.txt -o model.safetensors
   fastemb train 'news/*.txt.gz' more.txt -o news.safetensors --algorithm skipgram --vector-size 300 --epochs 3
   zcat corpus.gz | fastemb train - -o vectors.bin --window 10 --min-count 20
+  fastemb train corpus.txt -o glove.safetensors --model glove --x-max 10
+  fastemb train counts.safetensors -o glove.safetensors --model glove   # counts of `fastemb cooc`
   fastemb train corpus.txt -o - --format word2vec-text | head -3
   fastemb train corpus.txt -o ppmi.safetensors --model ppmi --vector-size 300
   fastemb train 'reports/*.txt' -o topics.safetensors --model lsa --unit file
@@ -63,14 +66,17 @@ def add_parser(commands: Any) -> None:
         help="format to save in; by default told by the suffix: .bin word2vec, .txt and .vec word2vec-text, "
         ".glove glove, else native, which alone holds the whole model",
     )
-    model = parser.add_argument_group("model")
-    model.add_argument("--model", choices=("word2vec", "ppmi", "lsa"), default="word2vec", help="(default: word2vec)")
+    parser.add_argument(
+        "--model", choices=(*KINDS, *train_counts.KEYWORDS), help="what to train (default: word2vec)"
+    )
+    both = parser.add_argument_group("vectors")
+    option(both, "--vector-size", int, "N", "dimensions of the vectors (default: 100)")
+    option(both, "--window", int, "N", "largest distance between a word and its context (default: 5; GloVe: 10)")
+    model = parser.add_argument_group("word2vec")
     model.add_argument("--algorithm", choices=("skipgram", "cbow"), help="(default: cbow)")
     model.add_argument("--loss", choices=("ns", "hs"), help="negative sampling or hierarchical softmax (default: ns)")
     model.add_argument("--sg", type=int, choices=(0, 1), help="1 is --algorithm skipgram, gensim's spelling")
     model.add_argument("--hs", type=int, choices=(0, 1), help="1 trains hierarchical softmax, gensim's spelling")
-    option(model, "--vector-size", int, "N", "dimensions of the vectors (default: 100)")
-    option(model, "--window", int, "N", "largest distance between centre and context word (default: 5)")
     option(model, "--negative", int, "N", "noise words, 5 to 20 are usual (default: 5)")
     option(model, "--ns-exponent", float, "X", "exponent of the noise distribution, of any sign (default: 0.75)")
     option(model, "--cbow-mean", int, "0|1", "CBOW takes the mean (1) or the sum (0) of the context (default: 1)")
@@ -80,20 +86,31 @@ def add_parser(commands: Any) -> None:
         default=None,
         help="draw each window from 1..N (default: yes)",
     )
+    option(model, "--alpha", float, "X", "learning rate at the start (default: 0.025)")
+    option(model, "--min-alpha", float, "X", "learning rate at the end (default: 0.0001)")
+    model.add_argument("--freeze", choices=("init",), help="never change the rows taken from --init")
+    glove = parser.add_argument_group("GloVe")
+    option(glove, "--x-max", float, "X", "counts from here on have full weight; 10 suits small corpora (default: 100)")
+    option(glove, "--exponent", float, "X", "exponent of the weights of smaller counts (default: 0.75)")
+    option(glove, "--eta", float, "X", "learning rate (default: 0.05)")
+    option(glove, "--grad-clip", float, "X", "largest size of a weighted error in a step (default: 100)")
+    glove.add_argument(
+        "--symmetric",
+        action=argparse.BooleanOptionalAction,
+        default=None,
+        help="contexts on both sides of a word, or to its left only (default: both)",
+    )
     words = parser.add_argument_group("vocabulary")
     add_vocabulary_options(words)
     run = parser.add_argument_group("training")
-    option(run, "--epochs", int, "N", "passes over the corpus (default: 5)")
-    option(run, "--alpha", float, "X", "learning rate at the start (default: 0.025)")
-    option(run, "--min-alpha", float, "X", "learning rate at the end (default: 0.0001)")
-    option(run, "--sample", float, "X", "subsampling threshold of frequent words, 0 for none (default: 0.001)")
+    option(run, "--epochs", int, "N", "passes over the corpus or its counts (default: 5; GloVe: 25)")
+    option(run, "--sample", float, "X", "subsampling threshold of frequent words, 0 is none (default: 0.001; GloVe: 0)")
     option(run, "--seed", int, "N", "seed of all randomness (default: 1)")
     option(run, "--workers", int, "N", "threads (default: every core)")
     option(run, "--max-seconds", float, "S", "stop training after this time")
     run.add_argument(
         "--init", metavar="FILE", help="start from the vectors in FILE, of any format, for the words they share"
     )
-    run.add_argument("--freeze", choices=("init",), help="never change the rows taken from --init")
     run.add_argument(
         "--resume", action="store_true", help="finish the interrupted run saved in the output file, with its parameters"
     )
@@ -154,50 +171,6 @@ def memory(text: str) -> int:
         raise argparse.ArgumentTypeError(f"{text!r} is no size such as 500M or 4G") from None
 
 
-def keywords(args: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
-    """The options of `names` that were given, as Python keywords."""
-    return {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-
-
-VOCABULARY = ("min_count", "max_final_vocab", "max_vocab_size", "sorted_vocab")
-MODEL = (
-    "algorithm", "loss", "sg", "hs", "vector_size", "window", "negative", "ns_exponent", "cbow_mean", "shrink_windows",
-    "epochs", "alpha", "min_alpha", "sample", "seed", "workers", "init", "freeze", "cache", "max_memory",
-)  # fmt: skip
-WORD2VEC = (*MODEL, *VOCABULARY, "resume", "checkpoint", "max_seconds")
-
-
-def source_of(corpus: list[str]) -> Any:
-    """The corpus argument of the library for what the command line names."""
-    if "-" in corpus and len(corpus) > 1:
-        raise CommandError("- (stdin) must be the only corpus")
-    return corpus[0] if len(corpus) == 1 else corpus
-
-
-def check_output(path: str, corpus: list[str], need: int = 0) -> None:
-    """Refuse an output that cannot be written, or that is the corpus, before any work is done."""
-    from fastemb.formats import atomic
-
-    if path == "-":
-        return
-    for source in corpus:
-        if source == "-":
-            continue
-        for name in _files_of(source):
-            if os.path.exists(path) and os.path.exists(name) and os.path.samefile(path, name):
-                raise CommandError(f"the output {path} is the corpus {name} itself: choose another name")
-    atomic.check_writable(path, need)
-
-
-def _files_of(source: str) -> list[str]:
-    """The files that a corpus argument names, as far as that can be told without reading."""
-    import glob
-
-    if os.path.isdir(source):
-        return [os.path.join(source, name) for name in os.listdir(source)]
-    return [source] if os.path.exists(source) else glob.glob(source, recursive=True)
-
-
 class Terminated(KeyboardInterrupt):
     """SIGTERM, treated like Ctrl-C: the model is saved."""
 
@@ -212,9 +185,10 @@ def run_train(args: argparse.Namespace) -> int:
     """``fastemb train``."""
     if args.model in train_counts.KEYWORDS:
         return train_counts.run(args)
-    train_counts.refuse_foreign(args, args.model, WORD2VEC)
-    from fastemb import Word2Vec
-
+    name = args.model or "word2vec"
+    kind = KINDS[name]
+    known = {option for other in KINDS.values() for option in other.options} if args.resume else kind.options
+    train_counts.refuse_foreign(args, name, (*known, "resume", "checkpoint", "max_seconds"))
     wanted = "native" if args.resume and args.format is None else format_of(args.output, args.format)
     if args.output == "-" and wanted in ("native", "word2vec") and sys.stdout.isatty():
         raise CommandError(
@@ -222,7 +196,8 @@ def run_train(args: argparse.Namespace) -> int:
         )
     source = source_of(args.corpus)
     progress: Any = False if args.quiet else None
-    model = resumed(args) if args.resume else Word2Vec(**keywords(args, MODEL + VOCABULARY))  # checks the parameters
+    model = resumed(args) if args.resume else kind.make(keywords(args, kind.options))  # checks the parameters
+    kind = kind_of(model)
     check_output(args.output, args.corpus)
     if args.checkpoint:
         check_output(args.checkpoint, args.corpus)
@@ -232,16 +207,17 @@ def run_train(args: argparse.Namespace) -> int:
     previous = signal.signal(signal.SIGTERM, _terminate) if hasattr(signal, "SIGTERM") else None
     interrupted: KeyboardInterrupt | None = None
     try:
+        data = kind.prepare(model, source, args.resume, progress)
+        words = len(getattr(data, "vocabulary", model.wv))
         if not args.resume:
-            model.build_vocab(source, progress=progress)
-            say(f"vocabulary: {len(model.wv):,} words")
+            say(f"vocabulary: {words:,} words")
         scanned = time.monotonic()
-        before = sum(epoch["words"] for epoch in model.history)
+        before = sum(epoch[kind.unit] for epoch in model.history)
         if args.output != "-":
-            check_output(args.output, args.corpus, estimate(model, wanted))
+            check_output(args.output, args.corpus, estimate(model, kind, words, wanted))
         try:
             model.train(
-                source if args.resume else None,
+                data,
                 progress=progress,
                 resume=args.resume,
                 **keywords(args, ("max_seconds", "checkpoint")),
@@ -254,15 +230,15 @@ def run_train(args: argparse.Namespace) -> int:
         if previous is not None:
             signal.signal(signal.SIGTERM, previous)
     history = list(model.history)
-    words = sum(epoch["words"] for epoch in history) - before  # a resumed run had some
+    done = sum(epoch[kind.unit] for epoch in history) - before  # a resumed run had some
     summary = {
         "vocabulary": len(model.wv),
         "vector_size": model.vector_size,
-        "words": words,
+        kind.unit: done,
         "scan_seconds": scanned - started,
         "train_seconds": trained - scanned,
         "seconds": time.monotonic() - started,
-        "words_per_s": words / max(trained - scanned, 1e-9),
+        f"{kind.unit}_per_s": done / max(trained - scanned, 1e-9),
         "history": history,
         "output": args.output,
         "format": wanted,
@@ -271,7 +247,7 @@ def run_train(args: argparse.Namespace) -> int:
     }
     if args.json and args.output != "-":
         write_json(summary)
-    for line in summary_lines(summary):
+    for line in summary_lines(summary, kind):
         say(line)
     if interrupted is not None:
         where = "stdout" if args.output == "-" else args.output
@@ -284,7 +260,8 @@ def resumed(args: argparse.Namespace) -> Any:
     """The model in the output file, whose run is to be finished."""
     import fastemb
 
-    given = [name for name in MODEL + VOCABULARY if getattr(args, name) is not None]
+    options = {name: None for kind in KINDS.values() for name in kind.options}
+    given = [name for name in ("model", *options) if getattr(args, name) is not None]
     if given:
         raise CommandError(
             f"--resume takes the parameters of the saved model: leave --{given[0].replace('_', '-')} away"
@@ -297,52 +274,32 @@ def resumed(args: argparse.Namespace) -> Any:
     return model
 
 
-def estimate(model: Any, wanted: str) -> int:
+def estimate(model: Any, kind: Any, words: int, wanted: str) -> int:
     """Bytes that saving `model` will need, roughly."""
-    words, dim = len(model.wv), model.vector_size
-    matrices = 1 + bool(model.hs) + bool(model.negative) if wanted == "native" else 1
-    return words * dim * (12 if wanted in ("word2vec-text", "glove") else 4 * matrices) + 24 * words
+    if wanted == "native":
+        return kind.estimate(model, words) + 24 * words
+    return words * model.vector_size * (12 if wanted in ("word2vec-text", "glove") else 4) + 24 * words
 
 
-def save(model: Any, path: str, wanted: str) -> None:
-    """Save the whole model (native) or its vectors."""
-    target = path
-    if path == "-":  # written like any file, then copied: a format may need to seek
-        handle, target = tempfile.mkstemp(prefix="fastemb-")
-        os.close(handle)
-    try:
-        if wanted == "native":
-            model.save(target)
-        else:
-            model.wv.export(target, format=wanted)
-        if path == "-":
-            with open(target, "rb") as file:
-                while piece := file.read(1 << 20):
-                    sys.stdout.buffer.write(piece)
-            sys.stdout.buffer.flush()
-    finally:
-        if path == "-":
-            os.unlink(target)
-
-
-def summary_lines(summary: dict[str, Any]) -> list[str]:
+def summary_lines(summary: dict[str, Any], kind: Any) -> list[str]:
     """The summary for people."""
+    unit = kind.unit
     rows = [
         (
             e["epoch"],
-            e["words"],
+            e[unit],
             float(e["loss"]),
-            f"{e['alpha']:.5f}",
+            f"{e[kind.rate]:.5f}",
             f"{e['seconds'] or 0:.1f}",
-            rate(e["words_per_s"] or 0),
+            rate(e[f"{unit}_per_s"] or 0),
             "cut short" * e.get("partial", False),
         )
         for e in summary["history"]
     ]
-    lines = table(rows, ("epoch", "words", "loss", "alpha", "seconds", "words/s", "")) if rows else []
+    lines = table(rows, ("epoch", unit, "loss", kind.rate, "seconds", f"{unit}/s", "")) if rows else []
     lines.append(
-        f"trained {number(summary['words'])} words in {summary['train_seconds']:.1f} s: "
-        f"{rate(summary['words_per_s'])} words/s; {summary['seconds']:.1f} s in all"
+        f"trained {number(summary[unit])} {unit} in {summary['train_seconds']:.1f} s: "
+        f"{rate(summary[f'{unit}_per_s'])} {unit}/s; {summary['seconds']:.1f} s in all"
     )
     where = "stdout" if summary["output"] == "-" else summary["output"]
     whole = "" if summary["format"] == "native" else ", vectors only"

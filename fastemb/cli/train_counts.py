@@ -9,6 +9,8 @@ import time
 from typing import Any
 
 from fastemb.cli.common import CommandError, format_of, note, number, size, write_json
+from fastemb.cli.files_of_training import check_output, save, source_of
+from fastemb.cli.files_of_training import keywords as keywords_of
 
 SHARED = (
     "vector_size", "min_count", "max_vocab_size", "max_final_vocab", "sorted_vocab", "seed", "workers", "eig",
@@ -24,20 +26,21 @@ COMMON = {"corpus", "output", "format", "quiet", "model", "json", "traceback"}
 
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Add the options that word2vec does not have."""
-    group = parser.add_argument_group("ppmi and lsa (--model)")
+    group = parser.add_argument_group("ppmi, lsa and GloVe (--model)")
 
     def option(name: str, kind: Any, metavar: str, text: str) -> None:
         group.add_argument(name, type=kind, metavar=metavar, help=text)
 
-    option("--weighting", str, "NAME", "ppmi: linear, harmonic or flat weights of distances (default: linear); "
-           "lsa: log-entropy, tf-idf, log, count or binary (default: log-entropy)")  # fmt: skip
+    option("--weighting", str, "NAME", "ppmi, GloVe: linear, harmonic or flat weights of distances (default: linear; "
+           "GloVe: harmonic); lsa: log-entropy, tf-idf, log, count or binary (default: log-entropy)")  # fmt: skip
     option("--cds", float, "X", "ppmi: exponent of the contexts' counts (default: 0.75)")
     option("--shift", float, "K", "ppmi: subtract log K (default: 1)")
-    option("--combine", str, "NAME", "ppmi: word, sum (w+c) or context (default: word)")
+    option("--combine", str, "NAME", "ppmi, GloVe: word, sum (w+c) or context; GloVe: also "
+           "concat (default: word; GloVe: sum)")
     option("--eig", float, "X", "power of the singular values in the vectors (default: ppmi 0.5, lsa 1)")
     option("--unit", str, "NAME", "lsa: a document is a line or a file (default: line)")
     option("--oversampling", int, "N", "further random directions of the decomposition (default: 10)")
-    option("--power-iterations", int, "N", "accuracy of the decomposition (default: 4)")
+    option("--power-iterations", int, "N", "accuracy of the decomposition (default: 5)")
 
 
 def refuse_foreign(args: argparse.Namespace, model: str, keywords: tuple[str, ...]) -> None:
@@ -53,7 +56,6 @@ def refuse_foreign(args: argparse.Namespace, model: str, keywords: tuple[str, ..
 def run(args: argparse.Namespace) -> int:
     """``fastemb train --model ppmi|lsa``."""
     import fastemb
-    from fastemb.cli import train
 
     keywords = KEYWORDS[args.model]
     refuse_foreign(args, args.model, keywords)
@@ -62,14 +64,14 @@ def run(args: argparse.Namespace) -> int:
         raise CommandError(
             f"a terminal cannot show the format {wanted}: redirect stdout, or add --format word2vec-text"
         )
-    given = train.keywords(args, keywords)
+    given = keywords_of(args, keywords)
     make: Any = {"ppmi": fastemb.PPMI, "lsa": fastemb.LSA}[args.model]
     make(**given)  # checks the parameters
-    train.check_output(args.output, args.corpus)
+    check_output(args.output, args.corpus)
     began = time.monotonic()
-    model = make(train.source_of(args.corpus), progress=False if args.quiet else None, **given)
+    model = make(source_of(args.corpus), progress=False if args.quiet else None, **given)
     trained = time.monotonic() - began
-    train.save(model, args.output, wanted)
+    save(model, args.output, wanted)
     summary = {
         "model": args.model,
         "vocabulary": len(model.wv),

@@ -128,12 +128,12 @@ def train_tile(
     """
     i, j, x = cells
     f, total, count = weight(x, x_max, exponent), 0.0, per_tile**2
-    key = mix64(epoch_key(seed, epoch) + U64(tile) * GOLDEN)
+    key = U64(mix64(epoch_key(seed, epoch) + U64(tile) * GOLDEN))
     for b in permuted(count, key).tolist():
         members = bins[tile * count + b]
         if not len(members):
             continue
-        own = mix64(U64(key) + U64(b + 1) * SILVER)
+        own = U64(mix64(key + U64(b + 1) * SILVER))
         groups = -(-len(members) // (1 << GROUP_BITS))
         for group in permuted(groups, own).tolist():
             part = members[group << GROUP_BITS : (group + 1) << GROUP_BITS]

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from fastemb.corpus import Vocabulary
+from fastemb.corpus import Cooccurrence, Vocabulary
 from fastemb.formats import atomic
 from fastemb.training import config as cfg
 from fastemb.training import glove_store, memory
@@ -203,6 +203,24 @@ class Glove(GloveState):
             self.train(source, callbacks=self.callbacks, max_seconds=self._max_seconds)
 
     # ---- training
+
+    def count(self, source: Any, *, progress: Any = None) -> Cooccurrence:
+        """The counts that :meth:`train` would make of `source`: text, counted as the model's parameters say.
+
+        Parameters
+        ----------
+        source : text
+            As in the constructor. Counts are returned as they are.
+        progress : optional
+            As in the constructor, for this call.
+
+        Returns
+        -------
+        Cooccurrence
+            Over the model's vocabulary if it has one.
+        """
+        with self._use("count"):
+            return self._counts_for(source, self._config(), self._progress if progress is None else progress)
 
     def train(
         self,

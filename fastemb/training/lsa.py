@@ -148,7 +148,7 @@ class LSA:
         max_final_vocab: int | None = None,
         sorted_vocab: int = 1,
         oversampling: int = 10,
-        power_iterations: int = 4,
+        power_iterations: int = 5,
         seed: int = 1,
         workers: int | None = None,
         progress: Any = None,

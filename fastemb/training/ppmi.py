@@ -132,7 +132,7 @@ class PPMI:
         eig: float = 0.5,
         combine: str = "word",
         oversampling: int = 10,
-        power_iterations: int = 4,
+        power_iterations: int = 5,
         seed: int = 1,
         workers: int | None = None,
         progress: Any = None,

@@ -42,7 +42,7 @@ class SVDConfig:
     vector_size: int = 100
     eig: float = 0.5
     oversampling: int = 10
-    power_iterations: int = 4
+    power_iterations: int = 5
     seed: int = 1
     workers: int | None = None
 

@@ -131,6 +131,13 @@ def test_like_the_textbooks_algorithm(rng):
         ours = truncated_svd(csr, 50, power_iterations=power).values
         theirs = twin.randomized_svd(dense, 50, power_iterations=power)[1]
         assert np.abs(ours / exact - 1).max() < 1.2 * np.abs(theirs / exact - 1).max() + 1e-5
+    # on a flat spectrum the shifts show
+    flat = np.linalg.qr(rng.standard_normal((1000, 400)))[0] * np.linspace(5, 1, 400)
+    flat = (flat @ np.linalg.qr(rng.standard_normal((900, 400)))[0].T).astype(np.float32)
+    exact = np.linspace(5, 1, 400)[:50]
+    ours = np.abs(truncated_svd(from_dense(flat), 50, power_iterations=4).values / exact - 1).max()
+    theirs = np.abs(twin.randomized_svd(flat, 50, power_iterations=4)[1] / exact - 1).max()
+    assert ours < 0.75 * theirs
 
 
 def test_against_scipy(rng):

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from fastemb import load
-from fastemb.cli import common, found_text, make_parser, query, train
+from fastemb.cli import common, found_text, make_parser, models, query, train, train_counts
 
 COMMANDS = ("demo", "train", "vocab", "neighbors", "analogies", "vectors", "evaluate", "convert", "info")
 # pytest may run beside a build in place: the subprocesses take the package that this process has
@@ -105,26 +105,33 @@ class TestParser:
         assert end.value.code == 2
         assert told in capsys.readouterr().err
 
-    def test_options_are_the_python_keywords(self):
+    @pytest.mark.parametrize("name", models.KINDS)
+    def test_options_are_the_python_keywords(self, name):
         import inspect
 
-        from fastemb import LSA, PPMI, Word2Vec
+        import fastemb
 
-        signature = inspect.signature(Word2Vec.__init__).parameters
-        others = {n for m in (PPMI, LSA) for n in inspect.signature(m.__init__).parameters} - set(signature)
+        kind = models.KINDS[name]
+        classes = {"word2vec": fastemb.Word2Vec, "glove": fastemb.Glove}
+        signature = inspect.signature(classes[name].__init__).parameters
         parser = make_parser()._subparsers._group_actions[0].choices["train"]
-        own = {"help", "output", "format", "resume", "quiet", "json", "traceback", "model", *others}
+        own = {"help", "output", "format", "resume", "quiet", "json", "traceback", "model"}
+        own |= {n for names in train_counts.KEYWORDS.values() for n in names}
         dests = {a.dest: a for a in parser._actions if a.option_strings}
-        for dest, action in dests.items():
-            if dest in own:
-                continue
+        for dest in (*kind.options, "max_seconds", "checkpoint"):
+            action = dests[dest]
             assert dest in signature, dest
             assert f"--{dest.replace('_', '-')}" in action.option_strings
-            told = str(action.help).partition("(default: ")[2].rstrip(")")
+            told = str(action.help).partition("(default: ")[2].partition(")")[0]
+            general, _, glove = told.partition("; GloVe: ")
+            told = glove if glove and name == "glove" else general
             default = signature[dest].default
-            if told and default is not None and dest != "shrink_windows":
+            if told and isinstance(default, (int, float)) and not isinstance(default, bool):
                 assert float(told) == default, dest
-        assert {*train.MODEL, *train.VOCABULARY, "max_seconds", "checkpoint"} == set(dests) - own
+            elif told and isinstance(default, str):
+                assert told == default, dest
+        every = {option for other in models.KINDS.values() for option in other.options}
+        assert every | {"max_seconds", "checkpoint"} == set(dests) - (own - every)
 
     def test_words_may_follow_options(self):
         args = make_parser().parse_args(["neighbors", "m", "-k", "3", "one", "-"])
@@ -507,3 +514,42 @@ class TestHelpers:
         assert (common.size(5), common.size(2.8e6), common.rate(2.31e6), common.rate(93_400)) == (
             "5 B", "2.8 MB", "2.31 M", "93 k",
         )  # fmt: skip
+
+
+class TestGlove:
+    """``fastemb train --model glove``."""
+
+    def test_from_text_and_from_counts(self, corpus, directory, capsys):
+        options = ("--model", "glove", "--min-count", 1, "--vector-size", 6, "--epochs", 3, "--x-max", 10)
+        text, counted = directory / "g1.safetensors", directory / "g2.safetensors"
+        code, out, err = in_process(capsys, "train", corpus, "-o", text, *options)
+        assert code == 0 and not out and "cells" in err and "eta" in err
+        assert in_process(capsys, "cooc", corpus, "-o", directory / "counts", "--min-count", 1)[0] == 0
+        code, out, _ = in_process(capsys, "train", directory / "counts", "-o", counted, *options, "--json", "-q")
+        assert code == 0
+        assert text.read_bytes() == counted.read_bytes()
+        summary = json.loads(out)
+        assert summary["cells"] == 3 * summary["history"][0]["cells"] and summary["cells_per_s"] > 0
+        model = load(text)
+        assert type(model).__name__ == "Glove" and len(model.history) == 3
+
+    def test_resume(self, corpus, directory, capsys):
+        path = directory / "g3.safetensors"
+        options = ("--model", "glove", "--min-count", 1, "--vector-size", 6, "--epochs", 3000)
+        assert in_process(capsys, "train", corpus, "-o", path, *options, "--max-seconds", 0.2)[0] == 0
+        first = len(load(path).history)
+        assert first < 3000
+        code, _, err = in_process(capsys, "train", corpus, "-o", path, "--resume", "--max-seconds", 0.2)
+        assert code == 0 and "cells" in err
+        assert len(load(path).history) > first
+
+    @pytest.mark.parametrize("option", ["--negative", "--alpha", "--hs", "--sorted-vocab"])
+    def test_options_of_the_other_model(self, corpus, directory, option):
+        done = run("train", corpus, "-o", directory / "no", "--model", "glove", option, 1, code=1)
+        assert f"{option} means nothing to --model glove" in done.stderr
+
+    def test_text_output(self, corpus, directory, capsys):
+        path = directory / "v.glove"
+        code, *_ = in_process(capsys, "train", corpus, "-o", path, "--model", "glove", "--min-count", 1, "--epochs", 1)
+        assert code == 0
+        assert len(path.read_text().splitlines()[0].split(" ")) == 101  # as Stanford's program writes it

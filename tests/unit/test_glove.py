@@ -151,7 +151,7 @@ def test_max_seconds_and_resuming_in_an_epoch(counts, many_tiles, tmp_path, work
     run = glove_job._Worker.run
 
     def slow(worker, piece):
-        time.sleep(0.01)
+        time.sleep(0.01 * workers)  # an epoch of 64 tiles is 0.64 s
         run(worker, piece)
 
     monkeypatch.setattr(glove_job._Worker, "run", slow)
