@@ -475,38 +475,39 @@ fe_status fe_matcher_add(fe_matcher *m, uint32_t start, const int32_t *gap, int6
     return st == FE_OK && found != phrase ? FE_BADINPUT : st;
 }
 
+_Static_assert(FE_PHRASE_STARTS << 1 == FE_PHRASE_ENDS, "a word that starts opens the way for one that ends");
+
 int64_t fe_matcher_join(const fe_matcher *m, const int32_t *ids, int64_t n, const int64_t *ends, int64_t n_ends,
                         int32_t *out, uint32_t *out_ends, int64_t *counts) {
     int64_t k = 0, i = 0;
     for (int64_t s = 0; s <= n_ends; s++) {
         int64_t end = s < n_ends ? ends[s] : n, at = 0;
-        uint32_t left = FE_PHRASE_NONE;
+        uint32_t left = 0;
+        uint8_t open = 0; /* FE_PHRASE_ENDS when `left` may begin a phrase: one branch a word that is hard to foresee */
         for (; i < end; i++) {
             int32_t w = ids[i];
             uint8_t f = w < 0 ? 0 : m->flags[w];
             out[k] = w;
-            if (FE_LIKELY(!f)) { /* part of no phrase */
-                left = FE_PHRASE_NONE;
-                k++;
-                continue;
-            }
-            if (f & FE_PHRASE_CONNECTOR) {
-                if (left != FE_PHRASE_NONE)
+            if (FE_UNLIKELY(f & FE_PHRASE_CONNECTOR)) {
+                if (open) {
                     left = fe_map_get(&m->map, key_of(left, (uint32_t)w));
+                    open = left != FE_PHRASE_NONE ? FE_PHRASE_ENDS : 0;
+                }
                 k++;
                 continue;
             }
-            if (f & FE_PHRASE_ENDS && left != FE_PHRASE_NONE) {
+            if (f & open) {
                 uint32_t phrase = fe_map_get(&m->map, key_of(left, (uint32_t)w));
                 if (phrase != FE_PHRASE_NONE) {
                     out[at] = m->first_phrase + (int32_t)phrase;
                     k = at + 1;
-                    left = FE_PHRASE_NONE;
+                    open = 0;
                     continue;
                 }
             }
             at = k++;
-            left = f & FE_PHRASE_STARTS ? (uint32_t)w : FE_PHRASE_NONE;
+            left = (uint32_t)w;
+            open = (uint8_t)((f & FE_PHRASE_STARTS) << 1);
         }
         if (s < n_ends)
             out_ends[s] = (uint32_t)k;

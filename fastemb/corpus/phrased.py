@@ -20,7 +20,7 @@ from .store import Block, Store
 
 __all__ = ["JoinPlan", "PhrasedSentences", "base_corpus", "joined"]
 
-PIECE = 1 << 20  # tokens a task
+PIECE = 1 << 18  # tokens a task
 
 
 class PhrasedSentences:

@@ -156,11 +156,26 @@ def rules_of_phrases(
 ) -> Rules:
     """Every reading of every phrase above the threshold, as ``FrozenPhrases`` knows them."""
     built = _Builder()
+    overlaps = any(delimiter.startswith(delimiter[-i:]) for i in range(1, len(delimiter)))
     for phrase, score in scored.items():
         if score > threshold:
+            start, glue, rest = phrase.partition(delimiter)
+            if glue and not overlaps and delimiter not in rest:  # one reading, as most have
+                if start and start not in connectors and rest not in connectors:
+                    built.add(start, (), rest, phrase, score)
+                continue
             for start, gap, end in readings(phrase, delimiter, connectors):
                 built.add(start, gap, end, phrase, score)
     return built.done()
+
+
+def best_first(marks: np.ndarray, strings: Sequence[str]) -> np.ndarray:
+    """int64 (n,): the places of the scores, highest first, ties by string."""
+    order = np.argsort(-marks, kind="stable")
+    same = np.concatenate([[False], np.diff(marks[order]) == 0, [False]])
+    for lo, hi in zip(np.flatnonzero(~same[:-1] & same[1:]), np.flatnonzero(same[:-1] & ~same[1:]) + 1, strict=True):
+        order[lo:hi] = sorted(order[lo:hi].tolist(), key=strings.__getitem__)
+    return order
 
 
 def _passing(counts: PhraseCounts, scoring: Scoring, keys: np.ndarray, times: np.ndarray) -> tuple[Any, Any, Any]:
@@ -171,7 +186,7 @@ def _passing(counts: PhraseCounts, scoring: Scoring, keys: np.ndarray, times: np
     good = marks > scoring.threshold
     keys, marks = keys[good], marks[good]
     strings = decode_words(*counts.pairs.spell(keys, *counts.words_blob(), counts.glue))
-    order = np.array(sorted(range(len(strings)), key=lambda i: (-marks[i], strings[i])), np.int64)
+    order = best_first(marks, strings)
     return keys[order], marks[order], [strings[i] for i in order.tolist()]
 
 
