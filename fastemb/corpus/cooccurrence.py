@@ -362,7 +362,7 @@ class Cooccurrence:
         try:
             from scipy.sparse import csr_matrix
         except ImportError:
-            raise ImportError("to_scipy() needs scipy, which is not installed: pip install scipy") from None
+            raise ImportError('to_scipy() needs scipy, which is not installed: pip install "fastemb[sparse]"') from None
         return csr_matrix((self.values().astype(dtype, copy=False), self.indices, self.indptr), shape=self.shape)
 
     # -- files

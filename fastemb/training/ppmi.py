@@ -332,7 +332,7 @@ class PPMI:
         try:
             from scipy.sparse import csr_matrix
         except ImportError:
-            raise ImportError("to_scipy() needs scipy, which is not installed: pip install scipy") from None
+            raise ImportError('to_scipy() needs scipy, which is not installed: pip install "fastemb[sparse]"') from None
         indptr, indices, data, cols = self.matrix()
         return csr_matrix((data, indices, indptr), shape=(len(indptr) - 1, cols))
 
