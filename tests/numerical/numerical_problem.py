@@ -13,7 +13,7 @@ from fastemb.reference import word2vec
 from fastemb.training import _engine, rows
 
 ISAS = _engine.available_simd()
-TILES = {"scalar": 4, "avx2": 6, "avx512": 12, "neon": 12}  # FE_TILE of csrc/fe_kernel.inc.h
+TILES = {"scalar": 4, "avx2": 6, "avx512": 12, "neon": 12}  # FE_TILE of csrc/fe_block.inc.h
 
 
 @dataclass(frozen=True)
