@@ -16,6 +16,7 @@ from fastemb.training import config as cfg
 from fastemb.training import glove_store, memory
 from fastemb.training.callbacks import call_hooks
 from fastemb.training.checkpoint import Checkpoint
+from fastemb.training.face import Face
 from fastemb.training.glove_config import ABSENT, RENAMED, GloveConfig
 from fastemb.training.glove_job import Cells, GloveJob, identity
 from fastemb.training.glove_state import GloveState
@@ -25,7 +26,7 @@ from fastemb.vectors import KeyedVectors, register
 logger = logging.getLogger("fastemb")
 
 
-class Glove(GloveState):
+class Glove(Face, GloveState):
     """Word vectors by GloVe: weighted least squares on the logarithms of co-occurrence counts, with AdaGrad.
 
     Minimised is the sum, over all cells (i, j) with a count x above zero, of ``f(x) (w_i . c_j + b_i + b'_j - log x)**2
@@ -467,19 +468,6 @@ class Glove(GloveState):
         return f"{type(self).__name__}<vocab={len(self.wv)}, vector_size={self.vector_size}, eta={self.eta}>"
 
     __repr__ = __str__
-
-    def __getitem__(self, key: Any) -> Any:
-        raise TypeError(f"a {type(self).__name__} is not subscriptable: use model.wv[{key!r}]")
-
-    def __contains__(self, key: Any) -> bool:
-        raise TypeError(f"use {key!r} in model.wv")
-
-    __iter__ = None
-
-    def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_") and hasattr(KeyedVectors, name):
-            raise AttributeError(f"{type(self).__name__} has no {name!r}: use model.wv.{name}")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
 
 _CODE = Glove.__init__.__code__

@@ -17,6 +17,7 @@ from fastemb.geometry.svd import memory as svd_memory
 from fastemb.geometry.svd import truncated_svd
 from fastemb.training import config as cfg
 from fastemb.training import spectral_store as store
+from fastemb.training.face import Face
 from fastemb.training.memory import give_back, require
 from fastemb.training.phases import phases
 from fastemb.training.ppmi import weighted
@@ -68,7 +69,7 @@ def apply_weights(counts: CSR, weighting: str, weights: NDArray) -> CSR:
     return counts
 
 
-class LSA:
+class LSA(Face):
     """Latent semantic analysis: vectors of words and of documents from the counts of words in documents.
 
     The matrix of weighted counts is decomposed, ``X ~ T S D^T``; words are ``T S^eig``, documents ``D S^eig``, and new
@@ -369,12 +370,9 @@ class LSA:
         )
 
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            if name in LSAConfig.names():
-                return getattr(self.config, name)
-            if hasattr(KeyedVectors, name):
-                raise AttributeError(f"{type(self).__name__} has no {name!r}: use model.wv.{name}")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if not name.startswith("_") and name in LSAConfig.names():
+            return getattr(self.config, name)
+        return super().__getattr__(name)
 
 
 _CODE = LSA.__init__.__code__

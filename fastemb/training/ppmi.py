@@ -14,6 +14,7 @@ from fastemb.geometry.svd import memory as svd_memory
 from fastemb.geometry.svd import truncated_svd
 from fastemb.training import config as cfg
 from fastemb.training import spectral_store as store
+from fastemb.training.face import Face
 from fastemb.training.memory import give_back, require
 from fastemb.training.phases import phases
 from fastemb.training.pmi import PMI
@@ -30,7 +31,7 @@ def weighted(vectors: np.ndarray, values: np.ndarray, eig: float) -> np.ndarray:
     return vectors
 
 
-class PPMI:
+class PPMI(Face):
     """Word vectors from positive pointwise mutual information and a truncated singular value decomposition.
 
     Counts how often words stand near each other, takes ``max(0, PMI - log shift)`` of the counts, and decomposes that
@@ -382,21 +383,10 @@ class PPMI:
         c = self.config
         return f"{type(self).__name__}<vocab={len(self.wv)}, vector_size={c.vector_size}, cds={c.cds:g}, eig={c.eig:g}>"
 
-    def __getitem__(self, key: Any) -> Any:
-        raise TypeError(f"a {type(self).__name__} is not subscriptable: use model.wv[{key!r}]")
-
-    def __contains__(self, key: Any) -> bool:
-        raise TypeError(f"use {key!r} in model.wv")
-
-    __iter__ = None
-
     def __getattr__(self, name: str) -> Any:
-        if not name.startswith("_"):
-            if name in PPMIConfig.names():
-                return getattr(self.config, name)
-            if hasattr(KeyedVectors, name):
-                raise AttributeError(f"{type(self).__name__} has no {name!r}: use model.wv.{name}")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        if not name.startswith("_") and name in PPMIConfig.names():
+            return getattr(self.config, name)
+        return super().__getattr__(name)
 
 
 def _refuse_options(options: dict[str, Any]) -> dict[str, Any]:

@@ -19,6 +19,7 @@ from fastemb.training import config as cfg
 from fastemb.training import memory, scoring, source, store
 from fastemb.training.checkpoint import corpus_identity
 from fastemb.training.config import Word2VecConfig
+from fastemb.training.face import Face
 from fastemb.training.word2vec_state import ModelState
 from fastemb.vectors import KeyedVectors, register
 
@@ -37,7 +38,7 @@ MOVED = {
 }
 
 
-class Word2Vec(ModelState):
+class Word2Vec(Face, ModelState):
     """Word vectors by skip-gram or CBOW with negative sampling or hierarchical softmax.
 
     The constructor trains when it is given a corpus. The corpus is read once, in parallel, into ids; every epoch then
@@ -620,20 +621,10 @@ class Word2Vec(ModelState):
 
     __repr__ = __str__
 
-    def __getitem__(self, key: Any) -> Any:
-        raise TypeError(f"a {type(self).__name__} is not subscriptable: use model.wv[{key!r}]")
-
-    def __contains__(self, key: Any) -> bool:
-        raise TypeError(f"use {key!r} in model.wv")
-
-    __iter__ = None
-
     def __getattr__(self, name: str) -> Any:
         if name in MOVED:
             raise AttributeError(f"{type(self).__name__} has no {name!r}: use {MOVED[name]}")
-        if not name.startswith("_") and hasattr(KeyedVectors, name):
-            raise AttributeError(f"{type(self).__name__} has no {name!r}: use model.wv.{name}")
-        raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+        return super().__getattr__(name)
 
 
 _CODE = Word2Vec.__init__.__code__

@@ -231,3 +231,13 @@ def test_files(tmp_path):
     path.write_bytes(data)
     with pytest.raises(FormatError, match="checksum"):
         LSA.load(path)
+
+
+def test_a_model_is_not_its_vectors():
+    model = LSA([["a", "b"], ["b", "c"], ["c", "a", "d"]] * 4, vector_size=2, min_count=1)
+    with pytest.raises(TypeError, match=r"model\.wv\['a'\]"):
+        model["a"]
+    with pytest.raises(TypeError, match=r"in model\.wv"):
+        "a" in model  # noqa: B015
+    with pytest.raises(AttributeError, match=r"model\.wv\.most_similar"):
+        model.most_similar("a")
